@@ -1,0 +1,1 @@
+"""Clip in, tensors out, and back to a file."""

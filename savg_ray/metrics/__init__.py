@@ -1,0 +1,1 @@
+"""Rows to numbers, one metric a file; states of workers merge exactly."""

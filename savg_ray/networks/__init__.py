@@ -1,0 +1,1 @@
+"""Tensors to features, one network a file."""

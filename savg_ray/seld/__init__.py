@@ -1,0 +1,1 @@
+"""Stereo sound event localisation and detection: features, events, labels."""
