@@ -1,0 +1,51 @@
+"""What every actor does: pin a stage to its device, load it, map batches, and report its health."""
+
+import logging
+import time
+from typing import ClassVar
+
+import ray
+from ray.util.metrics import Counter, Histogram
+
+from savg_ray.stages.batch import Batch, batch_length
+from savg_ray.stages.sequential import use_one_thread
+from savg_ray.stages.stage import Stage
+
+
+class StageActor:
+    """A worker around one loaded stage; subclasses say what it takes.
+
+    Attributes:
+        gpu_share: share of a GPU that one worker takes on a GPU node; 0 for work that only CPUs do.
+        cpu_share: share of the whole stream's CPU work that falls on this stage when no GPU helps; it decides how
+            many workers the stage gets (measured: ``benchmarks/evaluate.py``).
+    """
+
+    gpu_share: ClassVar[float]
+    cpu_share: ClassVar[float]
+
+    def __init__(self, stage: Stage) -> None:
+        logging.getLogger("savg_ray").setLevel(logging.INFO)
+        use_one_thread()
+        self._stage = stage
+        self._stage.load("cuda" if ray.get_gpu_ids() else "cpu")
+        tags = {"stage": stage.name}
+        self._clips = Counter("savg_clips", "Clips seen by a stage.", tag_keys=("stage",))
+        self._errors = Counter("savg_clip_errors", "Clips that failed in a stage.", tag_keys=("stage", "reason"))
+        self._seconds = Histogram(
+            "savg_batch_seconds", "Wall seconds of a batch.", boundaries=[0.1, 0.5, 1, 5, 20], tag_keys=("stage",)
+        )
+        for metric in (self._clips, self._errors, self._seconds):
+            metric.set_default_tags(tags)
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Map one batch."""
+        started = time.monotonic()
+        before = list(batch.get("reason", [""] * batch_length(batch)))
+        out = self._stage(batch)
+        self._seconds.observe(time.monotonic() - started)
+        self._clips.inc(batch_length(batch))
+        for reason, earlier in zip(out["reason"], before, strict=True):
+            if reason and not earlier:
+                self._errors.inc(1, {"reason": reason})
+        return out

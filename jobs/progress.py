@@ -1,0 +1,66 @@
+"""Progress of a stream for a person (a bar) or a log (a line now and then)."""
+
+import sys
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+_LOG_EVERY_S = 10.0
+
+
+class ClipProgress:
+    """Clips done, clips per second, time left, and failures, on standard error.
+
+    Args:
+        what: what is being done, in a word or two.
+        total: number of clips.
+    """
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what, self._total = what, total
+        self._done = self._failed = 0
+        self._started = self._logged = time.monotonic()
+        self._bar: Progress | None = None
+        if sys.stderr.isatty():
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[state]}"),
+                TimeElapsedColumn(),
+                console=Console(stderr=True),
+            )
+            self._task = self._bar.add_task(what, total=total, state="starting workers")
+
+    def __enter__(self) -> "ClipProgress":
+        if self._bar is not None:
+            self._bar.start()
+        else:
+            print(f"{self._what}: {self._total} clips", file=sys.stderr)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        elif self._total:
+            print(f"{self._what}: {self._done}/{self._total} {self._state()}", file=sys.stderr)
+
+    def advance(self, done: int, failed: int) -> None:
+        """Count clips that came out of the stream, and how many of them failed."""
+        self._done += done
+        self._failed += failed
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self._done, state=self._state())
+        elif time.monotonic() - self._logged > _LOG_EVERY_S:
+            self._logged = time.monotonic()
+            print(f"{self._what}: {self._done}/{self._total} {self._state()}", file=sys.stderr)
+
+    def _state(self) -> str:
+        rate = self._done / max(1e-9, time.monotonic() - self._started)
+        left_s = (self._total - self._done) / rate if rate else float("inf")
+        left = f"{left_s:.0f} s left" if left_s < 120 else f"{left_s / 60:.0f} min left"
+        return f"{rate:.2f} clips/s, {left}, {self._failed} failed"

@@ -1,0 +1,75 @@
+"""The runner on Ray: the stages as pools of actors, through which Ray Data streams the batches."""
+
+import logging
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import ray
+import ray.data
+
+from jobs.pools import ACTORS, Resources
+from savg_ray.config import Pool
+from savg_ray.errors import UserError
+from savg_ray.stages.batch import Batch, batch_length
+from savg_ray.stages.stage import Stage
+
+
+def connect() -> Resources:
+    """Join the cluster that RAY_ADDRESS names (`ray job submit` sets it), or start Ray on this machine.
+
+    Raises:
+        UserError: the cluster cannot be reached.
+    """
+    if not ray.is_initialized():
+        address = os.environ.get("RAY_ADDRESS")
+        options: dict[str, Any] = {} if address else {"include_dashboard": False}
+        try:
+            ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **options)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            first_line = str(error).strip().splitlines()[0]
+            raise UserError(
+                f"Ray cannot be reached at {address or 'this machine'} ({first_line}); check RAY_ADDRESS and "
+                "RAY_AUTH_MODE, or run with --runner sequential."
+            ) from error
+    total = ray.cluster_resources()
+    return Resources(cpus=total.get("CPU", 0.0), gpus=total.get("GPU", 0.0))
+
+
+def run_on_ray(stages: list[Stage], batches: list[Batch], pools: dict[str, Pool]) -> Iterator[Batch]:
+    """Each batch through all stages, many at a time.
+
+    A batch stays one block from end to end, so that the networks see the same batches as without Ray. The order of
+    what comes out is not that of what went in.
+
+    Args:
+        stages: not yet loaded; each actor loads its own.
+        batches: what goes in.
+        pools: workers for each stage, already checked against the cluster.
+
+    Yields:
+        What comes out.
+    """
+    if not batches:
+        return
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    size = max(batch_length(batch) for batch in batches)
+    stream = ray.data.from_arrow([pa.table({name: _arrow(column) for name, column in b.items()}) for b in batches])
+    for stage in stages:
+        pool = pools[stage.name]
+        stream = stream.map_batches(
+            ACTORS[stage.name],
+            fn_constructor_args=(stage,),
+            batch_size=size,
+            compute=ray.data.ActorPoolStrategy(size=pool.size),
+            num_cpus=pool.num_cpus,
+            num_gpus=pool.num_gpus,
+        )
+    yield from stream.iter_batches(batch_size=None, batch_format="numpy")
+
+
+def _arrow(column: Any) -> pa.Array:
+    return pa.array(column.tolist(), pa.binary() if isinstance(column[0], bytes) else None)

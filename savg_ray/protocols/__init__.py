@@ -1,0 +1,1 @@
+"""What each evaluation protocol makes of a clip before a network sees it."""

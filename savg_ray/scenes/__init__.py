@@ -1,0 +1,1 @@
+"""Clips and recordings of our own making, with exactly known truth."""

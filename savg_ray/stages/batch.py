@@ -1,0 +1,47 @@
+"""Batches: columns of NumPy arrays, one row a clip; small results travel as .npy bytes, never as pickled objects."""
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+
+Batch = dict[str, np.ndarray]
+"""Column name to array; all have the same length. Arrays may be read-only."""
+
+NO_RESULT = b""
+"""What a result column holds for a row that a stage was not asked for, or could not do."""
+
+
+def encode(array: np.ndarray) -> bytes:
+    """An array as .npy bytes: dtype and shape included."""
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def decode(data: bytes) -> np.ndarray:
+    """The array behind .npy bytes."""
+    return np.load(io.BytesIO(data), allow_pickle=False)
+
+
+def object_column(values: Sequence[object]) -> np.ndarray:
+    """A column of Python strings or bytes (NumPy's own string types would cut or pad them)."""
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column
+
+
+def stack_padded(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Stack arrays of one rank, zero-padded behind to the largest; no axis is empty (Arrow has no empty tensors)."""
+    shape = [max(1, *(array.shape[axis] for array in arrays)) for axis in range(arrays[0].ndim)]
+    if all(list(array.shape) == shape for array in arrays):
+        return np.stack(arrays)
+    stacked = np.zeros((len(arrays), *shape), arrays[0].dtype)
+    for place, array in zip(stacked, arrays, strict=True):
+        place[tuple(slice(0, size) for size in array.shape)] = array
+    return stacked
+
+
+def batch_length(batch: Batch) -> int:
+    """Number of rows."""
+    return len(next(iter(batch.values())))

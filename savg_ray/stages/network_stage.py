@@ -1,0 +1,48 @@
+"""What the stages with a neural network share: loading on a device, and the precision of its arithmetic."""
+
+from abc import abstractmethod
+from contextlib import AbstractContextManager
+from typing import Literal
+
+import torch
+from torch import nn
+
+from savg_ray.stages.stage import ModelStage
+from savg_ray.weights.choose import ResolvedWeights, load_network
+
+Precision = Literal["float32", "bfloat16"]
+
+
+class NetworkStage(ModelStage):
+    """A model stage around one network.
+
+    Args:
+        weights: where its weights come from.
+        precision: ``float32``, or ``bfloat16`` for matrix products and convolutions where the network allows it.
+    """
+
+    def __init__(self, weights: ResolvedWeights, precision: Precision) -> None:
+        self.weights = weights
+        self.precision = precision
+
+    @abstractmethod
+    def build(self) -> nn.Module:
+        """The network, with weights of no meaning."""
+
+    @abstractmethod
+    def fill(self, network: nn.Module) -> nn.Module:
+        """The network, filled deterministically."""
+
+    def load(self, device: str) -> None:
+        """Build the network, load its weights, and move it to the device."""
+        if device == "cuda":
+            # Float32 means float32: TF32 would move every feature by 1e-3.
+            torch.backends.cuda.matmul.allow_tf32 = False
+            torch.backends.cudnn.allow_tf32 = False
+        self.device = torch.device(device)
+        network = load_network(self.weights, self.build, self.fill)
+        self.network = network.eval().requires_grad_(False).to(self.device)
+
+    def arithmetic(self) -> AbstractContextManager:
+        """The context in which the network runs."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
