@@ -1,5 +1,6 @@
 """The evaluation job: two folders of clips in, metrics.json and what is behind it out."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -137,10 +138,11 @@ def _print_plan(
     n_left = sum(batch_length(batch) for batch in batches)
     console.print(
         f"preset {request.config.preset}, {request.runner} runner on {device}, {request.config.precision}: "
-        f"{n_clips} clips, {n_left} to compute, {n_clips - n_left} known or left out"
+        f"{n_clips} clips, {n_left} to compute, {n_clips - n_left} known or left out",
+        soft_wrap=True,
     )
     for name, weights in request.weights.items():
-        console.print(f"weights {name}: {weights.source}")
+        console.print(f"weights {name}: {weights.source}", soft_wrap=True)
     if pools:
         table = Table("stage", "workers", "CPUs each", "GPUs each", title="workers")
         for name, pool in pools.items():
@@ -150,7 +152,7 @@ def _print_plan(
 
 def print_results(console: Console, content: dict[str, Any], out: Path) -> None:
     """The numbers as a table, and the failures counted."""
-    table = Table("metric", "value", "95 % interval", "better", "n", "unit")
+    table = Table("metric", "value", "95 % interval", "better", "n")
     for name, metric in content["metrics"].items():
         value = "undefined" if metric["value"] is None else f"{metric['value']:.6g}"
         interval = "" if metric["ci95"] is None else "{:.4g} .. {:.4g}".format(*metric["ci95"])
@@ -160,16 +162,15 @@ def print_results(console: Console, content: dict[str, Any], out: Path) -> None:
             interval,
             "higher" if metric["higher_is_better"] else "lower",
             str(metric["n"]),
-            metric["unit"],
         )
     console.print(table)
     for name, metric in content["metrics"].items():
         if metric["reason"]:
-            console.print(f"{name} is undefined: {metric['reason']}")
+            console.print(f"{name} is undefined: {metric['reason']}", soft_wrap=True)
     meaningless = sorted({w["source"] for w in content["weights"].values() if w["source"].startswith("filled")})
     for source in meaningless:
-        console.print(f"weights: {source}", style="bold")
-    console.print(f"{content['n_failed']} clips failed; everything is in {out}")
+        console.print(f"weights: {source}", style="bold", soft_wrap=True)
+    console.print(f"{content['n_failed']} clips failed; everything is in {out}", soft_wrap=True)
 
 
 def evaluate(
@@ -198,7 +199,11 @@ def evaluate(
         device=device,
         dry_run=dry_run,
     )
-    content = run_evaluation(request, Console(stderr=True))
+    try:
+        content = run_evaluation(request, Console(stderr=True))
+    except KeyboardInterrupt:
+        print("interrupted; what was computed is kept, and the same command goes on from there", file=sys.stderr)
+        raise typer.Exit(130) from None
     if content is None:
         return
     print_results(Console(), content, out)

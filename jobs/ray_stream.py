@@ -2,7 +2,10 @@
 
 import logging
 import os
+import re
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -26,7 +29,8 @@ def connect() -> Resources:
         address = os.environ.get("RAY_ADDRESS")
         options: dict[str, Any] = {} if address else {"include_dashboard": False}
         try:
-            ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **options)
+            with _quiet_stderr():
+                ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **options)
         except (ConnectionError, RuntimeError, ValueError) as error:
             first_line = str(error).strip().splitlines()[0]
             raise UserError(
@@ -35,6 +39,20 @@ def connect() -> Resources:
             ) from error
     total = ray.cluster_resources()
     return Resources(cpus=total.get("CPU", 0.0), gpus=total.get("GPU", 0.0))
+
+
+@contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    # Ray's C++ core writes a line about its own log level there; what goes wrong is raised as well.
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def run_on_ray(stages: list[Stage], batches: list[Batch], pools: dict[str, Pool]) -> Iterator[Batch]:
@@ -50,6 +68,9 @@ def run_on_ray(stages: list[Stage], batches: list[Batch], pools: dict[str, Pool]
 
     Yields:
         What comes out.
+
+    Raises:
+        UserError: a stage cannot be loaded.
     """
     if not batches:
         return
@@ -68,7 +89,14 @@ def run_on_ray(stages: list[Stage], batches: list[Batch], pools: dict[str, Pool]
             num_cpus=pool.num_cpus,
             num_gpus=pool.num_gpus,
         )
-    yield from stream.iter_batches(batch_size=None, batch_format="numpy")
+    try:
+        yield from stream.iter_batches(batch_size=None, batch_format="numpy")
+    except ray.exceptions.RayError as error:
+        # A stage that cannot load (weights of another network, say) ends its actor, which tells why only in a text.
+        sentence = re.search(r"savg_ray\.errors\.UserError: (.+)", str(error))
+        if sentence is None:
+            raise
+        raise UserError(sentence.group(1)) from None
 
 
 def _arrow(column: Any) -> pa.Array:

@@ -107,20 +107,22 @@ class Evaluation:
             for role, number, sound in left
         ]
 
-    def take_windows(self, batch: Batch) -> None:
-        """Note the features of official batches of windows.
+    def take_windows(self, batch: Batch) -> int:
+        """Note the features of official batches of windows; returns how many batches failed.
 
         A batch that failed (AudioCLIP cannot normalise a batch of one) fails the clips in it.
         """
+        failed = 0
         for row in rows_of(batch):
             number = int(row["number"])
-            if row["reason"]:
-                for clip, _ in self.plan.window_batches[number].members:
-                    outcome = self.outcomes[clip.key]
-                    outcome.reason, outcome.error = row["reason"], f"{clip.path}: {row['error']}"
+            if not row["reason"]:
+                self._note_window_features(number, row["audio_features"])
+                self._store.add(self._window_batch_key(self.plan.window_batches[number]), row["audio_features"])
                 continue
-            self._note_window_features(number, row["audio_features"])
-            self._store.add(self._window_batch_key(self.plan.window_batches[number]), row["audio_features"])
+            failed += 1
+            for clip, _ in self.plan.window_batches[number].members:
+                self.fail(self.outcomes[clip.key], ClipError(row["reason"], f"{clip.path}: {row['error']}"))
+        return failed
 
     def flush(self) -> None:
         """Bring what was computed so far to the store's disk."""

@@ -40,7 +40,7 @@ class AudioFeatureStage(_AudioClipStage):
 
     reads = ("pcm_44k1",)
 
-    def run(self, rows: list[Row]) -> list[np.ndarray]:
+    def run_together(self, rows: list[Row]) -> list[np.ndarray]:
         """Features of each row; clips of one length share a forward pass."""
         waveforms = [row["pcm_44k1"][:, : row["n_44k1"]].astype(np.float32) for row in rows]
         features: list[np.ndarray] = []
@@ -58,7 +58,7 @@ class OfficialAudioFeatureStage(_AudioClipStage):
 
     reads = ("audio_windows",)
 
-    def run(self, rows: list[Row]) -> list[np.ndarray]:
+    def run_together(self, rows: list[Row]) -> list[np.ndarray]:
         """Features of each batch of windows."""
         return [
             self._forward(

@@ -44,7 +44,7 @@ class DetectionStage(NetworkStage):
         if self.backend == "mmdet":
             self.network = MmdetYoloxTiny(self.network.state_dict(), "cpu")
 
-    def run(self, rows: list[Row]) -> list[np.ndarray]:
+    def run_together(self, rows: list[Row]) -> list[np.ndarray]:
         """Persons of each row; the frames of all clips share a forward pass."""
         counts = [int(row["n_frames"]) for row in rows]
         rgb = np.concatenate([row["frames"][:n] for row, n in zip(rows, counts, strict=True)])

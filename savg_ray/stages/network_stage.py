@@ -4,10 +4,11 @@ from abc import abstractmethod
 from contextlib import AbstractContextManager
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import nn
 
-from savg_ray.stages.stage import ModelStage
+from savg_ray.stages.stage import ModelStage, Row
 from savg_ray.weights.choose import ResolvedWeights, load_network
 
 Precision = Literal["float32", "bfloat16"]
@@ -32,6 +33,19 @@ class NetworkStage(ModelStage):
     @abstractmethod
     def fill(self, network: nn.Module) -> nn.Module:
         """The network, filled deterministically."""
+
+    @abstractmethod
+    def run_together(self, rows: list[Row]) -> list[np.ndarray]:
+        """One array for each row, from shared forward passes."""
+
+    def run(self, rows: list[Row]) -> list[np.ndarray]:
+        """One array for each row: together on a GPU, one after another on a CPU.
+
+        A CPU gains nothing from larger batches, and a clip computed alone has the same bits whatever its batch mates.
+        """
+        if self.device.type == "cpu":
+            return [self.run_together([row])[0] for row in rows]
+        return self.run_together(rows)
 
     def load(self, device: str) -> None:
         """Build the network, load its weights, and move it to the device."""

@@ -33,7 +33,7 @@ class SeldStage(NetworkStage):
         """Deterministic weights."""
         return fill_deterministic(network, seld.FILL_SALT, seld.FILL_GAIN, seld.fill_exceptions(network))
 
-    def run(self, rows: list[Row]) -> list[np.ndarray]:
+    def run_together(self, rows: list[Row]) -> list[np.ndarray]:
         """Events of each row; the windows of all clips share forward passes."""
         clips = [
             clip_windows(

@@ -37,7 +37,7 @@ class VideoFeatureStage(NetworkStage):
         """Deterministic weights."""
         return fill_deterministic(network, i3d.FILL_SALT, i3d.FILL_GAIN)
 
-    def run(self, rows: list[Row]) -> list[np.ndarray]:
+    def run_together(self, rows: list[Row]) -> list[np.ndarray]:
         """Features of each row; videos of one length share a forward pass."""
         videos = [self._videos(row) for row in rows]
         features: list[np.ndarray] = []

@@ -3,9 +3,9 @@ from random import Random
 import numpy as np
 import pytest
 
-from savg_ray.protocols import official_windows as ow
 from savg_ray.media.reader import read_clip
 from savg_ray.media.resample import pcm16
+from savg_ray.protocols import official_windows as ow
 from tests.samples import joint_sample
 from tests.toys import golden_json, sha16, toy_video
 

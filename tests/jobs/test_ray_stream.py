@@ -1,0 +1,90 @@
+"""Streams of cheap stages through real Ray: what happens to workers and rows that misbehave."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from actors.stage_actor import StageActor
+from jobs import ray_stream
+from savg_ray.config import Pool
+from savg_ray.errors import ClipError, UserError
+from savg_ray.stages.batch import decode, object_column
+from savg_ray.stages.stage import ModelStage
+
+
+class Doubler(ModelStage):
+    """Doubles x. It kills its own process once at ``fatal``, and refuses to load when told so."""
+
+    name = "double"
+    reads = ("x",)
+
+    def __init__(self, marker: Path, fatal: int = -1, refuse: bool = False) -> None:
+        self.marker, self.fatal, self.refuse = marker, fatal, refuse
+
+    def load(self, device):
+        if self.refuse:
+            raise UserError("weights.pt is not for this network; fetch the right file.")
+
+    def run(self, rows):
+        for row in rows:
+            if row["x"] == self.fatal and not self.marker.exists():
+                self.marker.touch()
+                os._exit(9)
+            if row["x"] < 0:
+                raise ClipError("negative", f"{row['path']} is negative.")
+        return [np.array([2 * row["x"]]) for row in rows]
+
+
+class DoublerActor(StageActor):
+    """Runs the doubler."""
+
+    gpu_share = 0.0
+    cpu_share = 1.0
+
+
+@pytest.fixture
+def run(ray_resources, monkeypatch, tmp_path):
+    monkeypatch.setitem(ray_stream.ACTORS, "double", DoublerActor)
+
+    def run_stage(values, size=2, workers=1, **options):
+        batches = [
+            {
+                "x": np.array(values[i : i + size]),
+                "path": object_column([f"{x}.mp4" for x in values[i : i + size]]),
+                "todo": object_column(["double"] * len(values[i : i + size])),
+                "reason": object_column([""] * len(values[i : i + size])),
+                "error": object_column([""] * len(values[i : i + size])),
+            }
+            for i in range(0, len(values), size)
+        ]
+        pools = {"double": Pool(size=workers, num_cpus=0.5)}
+        out = {}
+        for batch in ray_stream.run_on_ray([Doubler(tmp_path / "marker", **options)], batches, pools):
+            assert len(batch["path"]) <= size
+            for path, data, reason in zip(batch["path"], batch["double"], batch["reason"], strict=True):
+                assert path not in out
+                out[path] = reason or int(decode(data)[0])
+        return out
+
+    return run_stage
+
+
+def test_every_row_comes_out_once_with_its_error_or_result(run):
+    values = [*range(7), -3]
+    assert run(values, workers=2) == {f"{x}.mp4": 2 * x if x >= 0 else "negative" for x in values}
+
+
+def test_a_killed_worker_loses_nothing(run, tmp_path):
+    assert run(list(range(6)), fatal=3) == {f"{x}.mp4": 2 * x for x in range(6)}
+    assert (tmp_path / "marker").exists()
+
+
+def test_a_stage_that_cannot_load_is_one_sentence(run):
+    with pytest.raises(UserError, match="not for this network; fetch the right file"):
+        run([1], refuse=True)
+
+
+def test_nothing_to_do(run):
+    assert run([]) == {}

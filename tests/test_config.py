@@ -1,0 +1,50 @@
+import pytest
+
+from savg_ray.config import load_config, preset_names
+from savg_ray.errors import UserError
+
+
+def refusal(*args):
+    with pytest.raises(UserError) as caught:
+        load_config(*args)
+    return str(caught.value)
+
+
+def overriding(tmp_path, text):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("name", ["savg", "savgbench-official"])
+def test_presets(name):
+    config = load_config(name)
+    assert config.preset == name
+    assert config.official == (name == "savgbench-official")
+    assert config.n_windows == (96 if config.official else None)
+    assert config.precision == "float32"
+
+
+def test_every_preset_file_is_valid():
+    assert set(preset_names()) >= {"savg", "savgbench-official"}
+    for name in preset_names():
+        assert load_config(name).preset == name
+
+
+def test_a_file_is_laid_over_the_preset(tmp_path):
+    path = overriding(tmp_path, "n_windows: 24\npools:\n  decode: {size: 2, num_cpus: 0.5}\n")
+    config = load_config("savgbench-official", path)
+    assert config.n_windows == 24
+    assert config.pools["decode"].size == 2
+
+
+def test_mistakes_are_one_sentence_that_names_the_key(tmp_path):
+    assert "savg, savgbench-official" in refusal("savgbench")
+    assert "unknown key 'precison'; did you mean 'precision'?" in refusal("savg", overriding(tmp_path, "precison: x"))
+    assert "'precision'" in refusal("savg", overriding(tmp_path, "precision: float16"))
+    assert "'pools.decode.size'" in refusal("savg", overriding(tmp_path, "pools: {decode: {size: 0}}"))
+    assert "'pools.dekode'" in refusal("savg", overriding(tmp_path, "pools: {dekode: {size: 1}}"))
+    assert "official protocol" in refusal("savg", overriding(tmp_path, "n_windows: 24"))
+    assert "not valid YAML" in refusal("savg", overriding(tmp_path, "a: [1"))
+    assert "keys and values" in refusal("savg", overriding(tmp_path, "- a"))
+    assert "cannot be read" in refusal("savg", tmp_path / "nothing.yaml")
