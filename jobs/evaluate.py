@@ -29,6 +29,7 @@ from savg_ray.weights.store import WeightStore, default_root
 
 _FLUSH_EVERY_S = 15.0
 _CLIPS_PER_GPU_BATCH = 8
+_LISTED_FAILURES = 50
 
 DEFAULT_CACHE = Path.home() / ".cache" / "savg_ray" / "features"
 
@@ -68,12 +69,11 @@ def run_evaluation(request: Request, console: Console) -> dict[str, Any] | None:
     else:
         plan = plan_whole(request.generated, request.reference)
     stages, later_stages = clip_stages(config, request.weights), window_stages(config, request.weights)
-    names = {stage.name for stage in (*stages, *(later_stages if config.official else []))}
-    run, device, pools = _runner(request, sorted(names))
+    run, device, tables = _runner(request, [stages, later_stages] if config.official else [stages])
     evaluation = Evaluation(plan, config, request.weights, device, FeatureStore(request.cache))
     size = config.clips_per_batch or (_CLIPS_PER_GPU_BATCH if device == "cuda" else 1)
     batches = evaluation.clip_batches(size)
-    _print_plan(console, request, pools, device, batches, len(plan.clips))
+    _print_plan(console, request, tables, device, batches, len(plan.clips))
     if request.dry_run:
         return None
     try:
@@ -104,19 +104,23 @@ def _stream(
                 flushed = time.monotonic()
 
 
-def _runner(request: Request, names: list[str]) -> tuple[Run, str, dict[str, Pool]]:
+def _runner(request: Request, streams: list[list[Stage]]) -> tuple[Run, str, list[dict[str, Pool]]]:
+    """How to run a stream of stages, on which device, and with which workers for each of the given streams."""
     if request.runner == "sequential":
-        has_gpu = torch.cuda.is_available()
-        device = _choose_device(request.device, has_gpu)
-        return lambda stages, batches: run_sequential(stages, batches, device), device, {}
+        device = _choose_device(request.device, torch.cuda.is_available())
+        return lambda stages, batches: run_sequential(stages, batches, device), device, []
     # Imported here: an evaluation without Ray must not need it.
     from jobs.pools import plan_pools
     from jobs.ray_stream import connect, run_on_ray
 
     resources = connect()
     device = _choose_device(request.device, resources.gpus >= 1)
-    pools = plan_pools(names, resources, request.config.pools, use_gpu=device == "cuda")
-    return lambda stages, batches: run_on_ray(stages, batches, pools), device, pools
+
+    def pools_of(stages: list[Stage]) -> dict[str, Pool]:
+        return plan_pools([stage.name for stage in stages], resources, request.config.pools, device == "cuda")
+
+    plans = [pools_of(stages) for stages in streams]
+    return lambda stages, batches: run_on_ray(stages, batches, pools_of(stages)), device, plans
 
 
 def _choose_device(wanted: Device, has_gpu: bool) -> str:
@@ -133,7 +137,7 @@ def _check_out(out: Path) -> None:
 
 
 def _print_plan(
-    console: Console, request: Request, pools: dict[str, Pool], device: str, batches: list[Batch], n_clips: int
+    console: Console, request: Request, plans: list[dict[str, Pool]], device: str, batches: list[Batch], n_clips: int
 ) -> None:
     n_left = sum(batch_length(batch) for batch in batches)
     console.print(
@@ -143,15 +147,15 @@ def _print_plan(
     )
     for name, weights in request.weights.items():
         console.print(f"weights {name}: {weights.source}", soft_wrap=True)
-    if pools:
-        table = Table("stage", "workers", "CPUs each", "GPUs each", title="workers")
+    for what, pools in zip(("clips", "then batches of windows"), plans, strict=False):
+        table = Table("stage", "workers", "CPUs each", "GPUs each", title=what)
         for name, pool in pools.items():
             table.add_row(name, str(pool.size), f"{pool.num_cpus:g}", f"{pool.num_gpus:g}")
         console.print(table)
 
 
 def print_results(console: Console, content: dict[str, Any], out: Path) -> None:
-    """The numbers as a table, and the failures counted."""
+    """The numbers as a table, and the failures (the first 50; clips.parquet has all)."""
     table = Table("metric", "value", "95 % interval", "better", "n")
     for name, metric in content["metrics"].items():
         value = "undefined" if metric["value"] is None else f"{metric['value']:.6g}"
@@ -170,6 +174,8 @@ def print_results(console: Console, content: dict[str, Any], out: Path) -> None:
     meaningless = sorted({w["source"] for w in content["weights"].values() if w["source"].startswith("filled")})
     for source in meaningless:
         console.print(f"weights: {source}", style="bold", soft_wrap=True)
+    for failure in content["failures"][:_LISTED_FAILURES]:
+        console.print(f"failed: {failure['error']}", soft_wrap=True, markup=False, highlight=False)
     console.print(f"{content['n_failed']} clips failed; everything is in {out}", soft_wrap=True)
 
 

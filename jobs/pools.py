@@ -85,7 +85,8 @@ def check_pools(pools: dict[str, Pool], resources: Resources) -> None:
 
 
 def _on_cpus(stages: list[str], resources: Resources) -> dict[str, Pool]:
-    sizes = {name: max(1, round(ACTORS[name].cpu_share * resources.cpus)) for name in stages}
+    total = sum(ACTORS[name].cpu_share for name in stages)
+    sizes = {name: max(1, round(ACTORS[name].cpu_share / total * resources.cpus)) for name in stages}
     each = _fair_share(resources.cpus, sum(sizes.values()))
     return {name: Pool(size=size, num_cpus=each) for name, size in sizes.items()}
 

@@ -141,7 +141,7 @@ class Evaluation:
         if not self.config.official:
             clips = self.good(role)
             rows = [outcome.array(network_stage)[0] for outcome in clips]
-            return [outcome.plan.id for outcome in clips], np.array(rows, np.float32).reshape(len(rows), -1)
+            return [outcome.plan.id for outcome in clips], _stacked(rows)
         rows = []
         for number, batch in enumerate(self.plan.window_batches):
             if batch.role != role:
@@ -152,7 +152,7 @@ class Evaluation:
                 else:
                     rows.append(self._window_features[role, number][clip.key, window])
         rows = rows[: self.config.n_windows]
-        return [f"{place:08d}" for place in range(len(rows))], np.array(rows, np.float32).reshape(len(rows), -1)
+        return [f"{place:08d}" for place in range(len(rows))], _stacked(rows)
 
     def fail(self, outcome: ClipOutcome, error: ClipError) -> None:
         """Leave a clip out of every number."""
@@ -230,3 +230,7 @@ class Evaluation:
         return result_key(
             hashlib.sha256(members.encode()).hexdigest(), "audio_features", self._identities["audio_features"]
         )
+
+
+def _stacked(rows: list[np.ndarray]) -> np.ndarray:
+    return np.stack(rows) if rows else np.zeros((0, 0), np.float32)

@@ -74,6 +74,10 @@ def metrics_json(
         "n_generated": len(evaluation.good("generated")),
         "n_reference": len(evaluation.good("reference")),
         "n_failed": len(evaluation.failed()),
+        "failures": [
+            {"role": one.plan.role, "clip_id": one.plan.id, "reason": one.reason, "error": one.error}
+            for one in evaluation.failed()
+        ],
         "metrics": {name: result.as_dict() for name, result in results.items()},
         "weights": {name: {"source": one.source, "sha256": one.sha256} for name, one in weights.items()},
         "config": config.model_dump(mode="json", exclude={"preset", "pools"}),

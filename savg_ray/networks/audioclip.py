@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck
 
 from savg_ray.errors import ClipError
+from savg_ray.networks.convolution import channels_last_on_cpu, convolve
 from savg_ray.weights.fill import normal_array
 
 FILL_SALT = 2000
@@ -136,10 +137,10 @@ class Block(Bottleneck):
         shortcut = x
         if self.downsample is not None:
             conv, norm = self.downsample
-            shortcut = _normalise(norm, conv(x), batch_statistics)
-        x = F.relu(_normalise(self.bn1, self.conv1(x), batch_statistics), inplace=True)
-        x = F.relu(_normalise(self.bn2, self.conv2(x), batch_statistics), inplace=True)
-        return F.relu(_normalise(self.bn3, self.conv3(x), batch_statistics) + shortcut, inplace=True)
+            shortcut = _normalise(norm, convolve(conv, x), batch_statistics)
+        x = F.relu(_normalise(self.bn1, convolve(self.conv1, x), batch_statistics), inplace=True)
+        x = F.relu(_normalise(self.bn2, convolve(self.conv2, x), batch_statistics), inplace=True)
+        return F.relu(_normalise(self.bn3, convolve(self.conv3, x), batch_statistics) + shortcut, inplace=True)
 
 
 class Attention(nn.Module):
@@ -147,13 +148,13 @@ class Attention(nn.Module):
 
     def __init__(self, n_in: int, n_out: int, kernel: tuple[int, int]) -> None:
         super().__init__()
-        self.conv_depth = nn.Conv2d(n_in, n_in, kernel, padding="same", groups=n_in)
+        self.conv_depth = nn.Conv2d(n_in, n_in, kernel, padding=(kernel[0] // 2, kernel[1] // 2), groups=n_in)
         self.conv_point = nn.Conv2d(n_in, n_out, 1)
         self.bn = nn.BatchNorm2d(n_out)
 
     def forward(self, x: Tensor, size: Iterable[int], batch_statistics: bool) -> Tensor:
         """(N, n_in, H, W) -> (N, n_out, *size)."""
-        x = self.conv_point(self.conv_depth(F.adaptive_max_pool2d(x, tuple(size))))
+        x = convolve(self.conv_point, convolve(self.conv_depth, F.adaptive_max_pool2d(x, tuple(size))))
         return torch.sigmoid(_normalise(self.bn, x, batch_statistics))
 
 
@@ -185,7 +186,7 @@ class AudioTower(nn.Module):
 
     def features(self, picture: Tensor, batch_statistics: bool) -> Tensor:
         """(N, 3, 341, n) -> feature map (N, 2048, 11, ceil(n / 32))."""
-        x = F.relu(_normalise(self.bn1, self.conv1(picture), batch_statistics), inplace=True)
+        x = F.relu(_normalise(self.bn1, self.conv1(channels_last_on_cpu(picture)), batch_statistics), inplace=True)
         x = F.max_pool2d(x, 3, stride=2, padding=1)
         for layer, attention in (
             (self.layer1, self.att1),

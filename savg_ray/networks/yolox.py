@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from torchvision.ops import batched_nms
 
 from savg_ray.errors import ClipError
+from savg_ray.networks.convolution import convolve
 from savg_ray.weights.fill import normal_array
 
 N_CLASSES = 80
@@ -157,7 +158,7 @@ class _ConvUnit(nn.Module):
         self.bn = nn.BatchNorm2d(out_channels, eps=1e-3, momentum=0.03)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.silu(self.bn(self.conv(x)), inplace=True)
+        return F.silu(self.bn(convolve(self.conv, x)), inplace=True)
 
 
 class _Focus(nn.Module):
