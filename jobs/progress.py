@@ -21,7 +21,8 @@ class ClipProgress:
     def __init__(self, what: str, total: int) -> None:
         self._what, self._total = what, total
         self._done = self._failed = 0
-        self._started = self._logged = time.monotonic()
+        self._logged = time.monotonic()
+        self._first_done, self._first_at = 0, 0.0
         self._bar: Progress | None = None
         if sys.stderr.isatty():
             self._bar = Progress(
@@ -53,6 +54,8 @@ class ClipProgress:
         """Count clips that came out of the stream, and how many of them failed."""
         self._done += done
         self._failed += failed
+        if not self._first_done:
+            self._first_done, self._first_at = self._done, time.monotonic()
         if self._bar is not None:
             self._bar.update(self._task, completed=self._done, state=self._state())
         elif time.monotonic() - self._logged > _LOG_EVERY_S:
@@ -60,7 +63,13 @@ class ClipProgress:
             print(f"{self._what}: {self._done}/{self._total} {self._state()}", file=sys.stderr)
 
     def _state(self) -> str:
-        rate = self._done / max(1e-9, time.monotonic() - self._started)
-        left_s = (self._total - self._done) / rate if rate else float("inf")
-        left = f"{left_s:.0f} s left" if left_s < 120 else f"{left_s / 60:.0f} min left"
+        # Counted from the first clips on: workers take their time to start, and that says nothing about the rest.
+        rate = (self._done - self._first_done) / max(1e-9, time.monotonic() - self._first_at)
+        if self._done == self._total:
+            left = "done"
+        elif rate:
+            left_s = (self._total - self._done) / rate
+            left = f"{left_s:.0f} s left" if left_s < 120 else f"{left_s / 60:.0f} min left"
+        else:
+            left = "first clips done"
         return f"{rate:.2f} clips/s, {left}, {self._failed} failed"

@@ -24,7 +24,9 @@ def _distance(x: np.ndarray, y: np.ndarray) -> float:
     a, b = _centred(x), _centred(y)
     shift = float(np.sum((x.mean(axis=0) - y.mean(axis=0)) ** 2))
     cross = _cross_trace_nuclear(a, b) if min(len(a), len(b)) < a.shape[1] else _cross_trace_eigen(a, b)
-    return shift + float(np.sum(a * a)) + float(np.sum(b * b)) - 2.0 * cross
+    distance = shift + float(np.sum(a * a)) + float(np.sum(b * b)) - 2.0 * cross
+    # The distance of equal sets is 0; what rounding leaves of it may be negative.
+    return max(0.0, distance)
 
 
 def _centred(x: np.ndarray) -> np.ndarray:
@@ -105,4 +107,5 @@ class FrechetDistance(TwoSampleState):
             return None
         pairs = zip(group_slices(len(x), groups), group_slices(len(y), groups), strict=True)
         without = [_distance(np.delete(x, gone_x, axis=0), np.delete(y, gone_y, axis=0)) for gone_x, gone_y in pairs]
-        return jackknife_interval(value, self._scale * np.array(without))
+        low, high = jackknife_interval(value, self._scale * np.array(without))
+        return max(0.0, low), high
