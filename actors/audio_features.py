@@ -7,4 +7,4 @@ class AudioFeatures(StageActor):
     """Runs the stages of `savg_ray.stages.audio_features`."""
 
     gpu_share = 0.25
-    cpu_share = 0.12
+    cpu_share = 0.15

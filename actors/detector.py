@@ -7,4 +7,4 @@ class Detector(StageActor):
     """Runs `savg_ray.stages.detections.DetectionStage`."""
 
     gpu_share = 0.25
-    cpu_share = 0.30
+    cpu_share = 0.29

@@ -7,4 +7,4 @@ class Seld(StageActor):
     """Runs `savg_ray.stages.seld.SeldStage`."""
 
     gpu_share = 0.25
-    cpu_share = 0.25
+    cpu_share = 0.35

@@ -7,4 +7,4 @@ class VideoFeatures(StageActor):
     """Runs `savg_ray.stages.video_features.VideoFeatureStage`."""
 
     gpu_share = 0.25
-    cpu_share = 0.25
+    cpu_share = 0.13

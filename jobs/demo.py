@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from jobs.command import run_command
 from jobs.evaluate import Request, print_results, run_evaluation
 from savg_ray.config import load_config
 from savg_ray.evaluation.chain import NETWORKS
@@ -44,6 +45,4 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for the clips and the re
 
 
 if __name__ == "__main__":
-    from jobs.cli import run_command
-
     run_command(demo)

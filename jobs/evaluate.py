@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from jobs.command import run_command
 from jobs.progress import ClipProgress
 from savg_ray.config import EvaluationConfig, Pool, load_config
 from savg_ray.errors import UserError
@@ -218,6 +219,4 @@ def evaluate(
 
 
 if __name__ == "__main__":
-    from jobs.cli import run_command
-
     run_command(evaluate)

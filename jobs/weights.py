@@ -1,6 +1,5 @@
 """``savg weights``: list, fetch and verify the official weight files."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
+from jobs.command import run_program
 from savg_ray.errors import UserError
 from savg_ray.weights.checksums import read_record
 from savg_ray.weights.store import WeightStore, default_root
@@ -114,8 +114,4 @@ class _ProgressBars(Progress):
 
 
 if __name__ == "__main__":
-    try:
-        app()
-    except UserError as error:
-        typer.echo(str(error), err=True)
-        sys.exit(2)
+    run_program(app)

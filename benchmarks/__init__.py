@@ -1,0 +1,1 @@
+"""Measurements of speed and cost; each module is a command."""
