@@ -21,7 +21,8 @@ _MARGIN = 4
 _STEP = WINDOW_FRAMES - 2 * _MARGIN
 _STEP_S = 1.2
 _PER_CSV_FRAME = FRAMES_PER_S // CSV_FRAMES_PER_S
-_WINDOWS_PER_FORWARD = 8
+# One window's activations stay in a processor's cache; a GPU wants several at once.
+_WINDOWS_PER_CPU_FORWARD, _WINDOWS_PER_GPU_FORWARD = 1, 8
 
 
 class Window(NamedTuple):
@@ -95,9 +96,10 @@ def cut_windows(padded: np.ndarray, windows: list[Window]) -> np.ndarray:
 def run_windows(net: SeldNet, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Activity logits and positions, float32 (W, 2, 120) each, of windows (W, 3, 257, 128), margins removed."""
     device = next(net.parameters()).device
+    together = _WINDOWS_PER_CPU_FORWARD if device.type == "cpu" else _WINDOWS_PER_GPU_FORWARD
     outputs = []
     with torch.inference_mode():
-        for chunk in torch.from_numpy(features).split(_WINDOWS_PER_FORWARD):
+        for chunk in torch.from_numpy(features).split(together):
             outputs.append(torch.stack(net(chunk.to(device))).float().cpu())
     logits, position = torch.cat(outputs, dim=1)[..., _MARGIN:-_MARGIN].numpy()
     return logits, position

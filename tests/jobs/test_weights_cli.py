@@ -99,4 +99,4 @@ def test_alone_as_a_module(tmp_path):
     )
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr.startswith("no weights are called 'i4d'") and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: no weights are called 'i4d'") and done.stderr.count("\n") == 1
