@@ -1,7 +1,7 @@
 """Official checkpoints: networks whose state dicts have exactly the official keys, shapes and order.
 
-Tools outside this repository call these names; they stay (see the contract in ``docs/architecture.md``). Each returns
-a float32 module in evaluation mode, for ``load_state_dict(official, strict=True)``.
+Tools outside this repository call these names; they stay. Each returns a float32 module in evaluation mode, for
+``load_state_dict(official, strict=True)``.
 """
 
 from torch import nn
