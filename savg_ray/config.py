@@ -1,15 +1,13 @@
-"""Validated YAML: what an evaluation may be told, and the named presets."""
+"""What an evaluation may be told; ``configs/evaluation/`` holds its presets."""
 
-import difflib
 from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from savg_ray.errors import UserError
+from savg_ray.presets import CONFIGS, load_preset
 
-PRESETS = Path(__file__).parents[1] / "configs" / "presets"
+PRESETS = CONFIGS / "evaluation"
 
 StageName = Literal["decode", "detections", "video_features", "temporal", "seld", "audio_features"]
 
@@ -28,7 +26,7 @@ class Pool(BaseModel):
 
 
 class EvaluationConfig(BaseModel):
-    """Everything that decides how an evaluation is computed; ``configs/presets/*.yaml`` says what each key means."""
+    """Everything that decides how an evaluation is computed; ``configs/evaluation/*.yaml`` says what each key means."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -53,49 +51,10 @@ class EvaluationConfig(BaseModel):
         return self.protocol == "official"
 
 
-def preset_names() -> list[str]:
-    """The named presets."""
-    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
-
-
 def load_config(preset: str, overrides: Path | None = None) -> EvaluationConfig:
-    """A preset, with the keys of a YAML file laid over it.
+    """A preset of evaluation, with the keys of a YAML file laid over it.
 
     Raises:
         UserError: unknown preset, missing or malformed file, unknown key or a value out of range.
     """
-    if preset not in preset_names():
-        raise UserError(f"There is no preset {preset!r}; the presets are {', '.join(preset_names())}.")
-    values = _read_yaml(PRESETS / f"{preset}.yaml")
-    if overrides is not None:
-        values |= _read_yaml(overrides)
-    try:
-        return EvaluationConfig.model_validate(values)
-    except ValidationError as error:
-        raise UserError(_first_complaint(error, overrides or PRESETS / f"{preset}.yaml")) from error
-
-
-def _read_yaml(path: Path) -> dict:
-    try:
-        values = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise UserError(f"The configuration {path} cannot be read ({error.strerror}).") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"The configuration {path} is not valid YAML: {' '.join(str(error).split())}.") from error
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise UserError(f"The configuration {path} must hold keys and values, not a {type(values).__name__}.")
-    return values
-
-
-def _first_complaint(error: ValidationError, path: Path) -> str:
-    problem = error.errors()[0]
-    key = ".".join(str(part) for part in problem["loc"] if part != "[key]")
-    if problem["type"] == "extra_forbidden":
-        known = [*EvaluationConfig.model_fields, *Pool.model_fields]
-        close = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"the keys are {', '.join(EvaluationConfig.model_fields)}."
-        return f"{path}: unknown key {key!r}; {hint}"
-    where = f"key {key!r}: " if key else ""
-    return f"{path}: {where}{problem['msg'].removeprefix('Value error, ')}."
+    return load_preset(EvaluationConfig, PRESETS, preset, overrides)

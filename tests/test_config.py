@@ -1,6 +1,7 @@
 import pytest
 
-from savg_ray.config import load_config, preset_names
+from savg_ray.config import PRESETS, load_config
+from savg_ray.presets import preset_names
 from savg_ray.errors import UserError
 
 
@@ -26,8 +27,8 @@ def test_presets(name):
 
 
 def test_every_preset_file_is_valid():
-    assert set(preset_names()) >= {"savg", "savgbench-official"}
-    for name in preset_names():
+    assert set(preset_names(PRESETS)) >= {"savg", "savgbench-official"}
+    for name in preset_names(PRESETS):
         assert load_config(name).preset == name
 
 

@@ -2,15 +2,17 @@
 
 import time
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
 
-from savg_ray.errors import ClipError
+from savg_ray.errors import ClipError, UserError
 from savg_ray.stages.batch import NO_RESULT, Batch, batch_length, encode, object_column
 
 Row = dict[str, Any]
+Result = TypeVar("Result")
 
 
 class Stage(ABC):
@@ -42,9 +44,8 @@ class Stage(ABC):
 class ModelStage(Stage):
     """A stage that gives each asked-for row one array, in a column of the stage's name.
 
-    A row asks by naming the stage in its ``todo`` column. A row that cannot be done gets ``reason`` and ``error``;
-    when a batch of several fails, its halves are tried again, so that one bad clip, or one batch too large for the
-    memory, costs no other clip. The column ``<name>_cpu_s`` tells what each row cost.
+    A row asks by naming the stage in its ``todo`` column. A row that cannot be done gets ``reason`` and ``error``
+    (see `run_or_split`). The column ``<name>_cpu_s`` tells what each row cost.
     """
 
     @abstractmethod
@@ -58,9 +59,10 @@ class ModelStage(Stage):
     def __call__(self, batch: Batch) -> Batch:
         """Run the asked-for rows, and add their results, costs and errors."""
         n = batch_length(batch)
-        asked = [i for i in range(n) if self.name in batch["todo"][i].split(",") and not batch["reason"][i]]
+        asked = asked_rows(batch, self.name)
         started = time.process_time()
-        outcomes = self._run_or_split([{key: column[i] for key, column in batch.items()} for i in asked])
+        rows = [{key: column[i] for key, column in batch.items()} for i in asked]
+        outcomes = run_or_split(self.run, rows, self.name)
         cpu_s = (time.process_time() - started) / max(1, len(asked))
 
         out = {key: column for key, column in batch.items() if key not in self.drops}
@@ -76,23 +78,38 @@ class ModelStage(Stage):
         out["reason"], out["error"] = object_column(reasons), object_column(errors)
         return out
 
-    def _run_or_split(self, rows: list[Row]) -> list[np.ndarray | ClipError]:
-        if not rows:
-            return []
-        try:
-            with torch.inference_mode():
-                return list(self.run(rows))
-        except Exception as error:
-            if len(rows) > 1:
-                half = len(rows) // 2
-                return self._run_or_split(rows[:half]) + self._run_or_split(rows[half:])
-            return [self._as_clip_error(error, rows[0])]
 
-    def _as_clip_error(self, error: Exception, row: Row) -> ClipError:
-        if isinstance(error, ClipError):
-            return error
-        reason = "out_of_memory" if isinstance(error, torch.OutOfMemoryError | MemoryError) else "failed"
-        return ClipError(reason, f"{row['path']}: {self.name} failed ({type(error).__name__}: {error}).")
+def run_or_split(run: Callable[[list[Row]], list[Result]], rows: list[Row], stage: str) -> list[Result | ClipError]:
+    """What ``run`` gives for each row, or the error that kept it from it.
+
+    When several rows fail together, the halves are tried again, so that one bad row, or one batch too large for the
+    memory, costs no other row.
+    """
+    if not rows:
+        return []
+    try:
+        with torch.inference_mode():
+            return list(run(rows))
+    except Exception as error:
+        if len(rows) > 1:
+            half = len(rows) // 2
+            return run_or_split(run, rows[:half], stage) + run_or_split(run, rows[half:], stage)
+        return [as_clip_error(error, rows[0], stage)]
+
+
+def as_clip_error(error: Exception, row: Row, stage: str) -> ClipError:
+    """Whatever went wrong with a row, as an error of its clip; a `UserError` is passed on: it ends the run."""
+    if isinstance(error, UserError):
+        raise error
+    if isinstance(error, ClipError):
+        return error
+    reason = "out_of_memory" if isinstance(error, torch.OutOfMemoryError | MemoryError) else "failed"
+    return ClipError(reason, f"{row['path']}: {stage} failed ({type(error).__name__}: {error}).")
+
+
+def asked_rows(batch: Batch, stage: str) -> list[int]:
+    """Which rows ask for a stage in their ``todo`` column, and carry no error."""
+    return [i for i in range(batch_length(batch)) if stage in batch["todo"][i].split(",") and not batch["reason"][i]]
 
 
 def drop_at_last_reader(stages: list[Stage]) -> None:
