@@ -1,4 +1,4 @@
-"""Shared by all tests: one local Ray for the whole session, and folders of small clips."""
+"""Shared by all tests: one thread, and one local Ray for the whole session."""
 
 import os
 
@@ -6,6 +6,11 @@ os.environ["RAY_AUTH_MODE"] = "disabled"
 os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
 
 import pytest
+
+from savg_ray.stages.sequential import use_one_thread
+
+# As every worker does; and networks are faster so when other work shares the cores.
+use_one_thread()
 
 
 @pytest.fixture(scope="session")

@@ -101,9 +101,11 @@ def _sound_stream(container: av.container.InputContainer, path: Path) -> av.Audi
 def _decode_sound(container: av.container.InputContainer, path: Path) -> tuple[np.ndarray, int]:
     stream = _sound_stream(container, path)
     blocks: list[np.ndarray] = []
+    padding = 0
     try:
         for frame in container.decode(stream):
             blocks.append(_planar_float(frame))
+            padding = _padding(frame)
     except av.FFmpegError as error:
         raise ClipError(
             "truncated", f"{path}: the sound breaks off or is damaged ({_cause(error)}); write it again."
@@ -115,12 +117,22 @@ def _decode_sound(container: av.container.InputContainer, path: Path) -> tuple[n
     if not np.isfinite(waveform).all():
         raise ClipError("nan_audio", f"{path}: the sound holds NaN or infinite samples; repair what wrote it.")
     if stream.duration and stream.time_base:
+        surplus = waveform.shape[1] - round(stream.duration * stream.time_base * rate_hz)
+        if 0 < surplus <= padding:
+            waveform = waveform[:, :-surplus]
         missing_s = float(stream.duration * stream.time_base) - waveform.shape[1] / rate_hz
         if missing_s > _TRUNCATION_TOLERANCE_S:
             raise ClipError(
                 "truncated", f"{path} is cut off: {missing_s:.2f} s of sound are missing; write it again."
             )
     return waveform, rate_hz
+
+
+def _padding(frame: av.AudioFrame) -> int:
+    """Samples at the end of a block that its packet does not count: AAC comes in whole blocks."""
+    if not frame.duration or not frame.time_base:
+        return 0
+    return frame.samples - round(frame.duration * frame.time_base * frame.sample_rate)
 
 
 def _planar_float(frame: av.AudioFrame) -> np.ndarray:

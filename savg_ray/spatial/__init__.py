@@ -1,0 +1,1 @@
+"""Where a sound is heard and where its source is seen."""

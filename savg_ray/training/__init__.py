@@ -1,0 +1,1 @@
+"""Learning: clips in, steps of optimisation; nothing here knows Ray."""
