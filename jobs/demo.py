@@ -9,6 +9,7 @@ from rich.console import Console
 
 from jobs.command import run_command
 from jobs.evaluate import Request, print_results, run_evaluation
+from jobs.runner import choose_runner
 from savg_ray.config import load_config
 from savg_ray.evaluation.chain import NETWORKS
 from savg_ray.media.writer import write_clip
@@ -40,7 +41,7 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for the clips and the re
         weights={name: choice.resolve(name) for name in NETWORKS},
         cache=out / "cache",
     )
-    content = run_evaluation(request, console)
+    content = run_evaluation(request, choose_runner("ray", "auto"), console)
     print_results(Console(), content, request.out)
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.command import run_command
-from jobs.runner import Device, Runner, choose_runner, make_folder, print_pools
+from jobs.runner import Device, Runner, StreamRunner, choose_runner, make_folder, print_pools
 from savg_ray.config import EvaluationConfig, load_config
 from savg_ray.evaluation.chain import NETWORKS, clip_stages, window_stages
 from savg_ray.evaluation.evaluation import Evaluation
@@ -38,12 +38,10 @@ class Request:
     config: EvaluationConfig
     weights: dict[str, ResolvedWeights]
     cache: Path
-    runner: Runner = "ray"
-    device: Device = "auto"
     dry_run: bool = False
 
 
-def run_evaluation(request: Request, console: Console) -> dict[str, Any] | None:
+def run_evaluation(request: Request, runner: StreamRunner, console: Console) -> dict[str, Any] | None:
     """Evaluate, write the report, and return the content of ``metrics.json`` (None after a dry run).
 
     Raises:
@@ -56,14 +54,13 @@ def run_evaluation(request: Request, console: Console) -> dict[str, Any] | None:
     else:
         plan = plan_whole(request.generated, request.reference)
     stages, later_stages = clip_stages(config, request.weights), window_stages(config, request.weights)
-    runner = choose_runner(request.runner, request.device)
     device = runner.device
     evaluation = Evaluation(plan, config, request.weights, device, FeatureStore(request.cache))
     size = config.clips_per_batch or (_CLIPS_PER_GPU_BATCH if device == "cuda" else 1)
     batches = evaluation.clip_batches(size)
     pools = runner.pools(stages, config.pools)
     window_pools = runner.pools(later_stages, config.pools)
-    _print_plan(console, request, device, batches, len(plan.clips))
+    _print_plan(console, request, runner, batches, len(plan.clips))
     print_pools(console, "clips", pools)
     if config.official:
         print_pools(console, "then batches of windows", window_pools)
@@ -76,10 +73,10 @@ def run_evaluation(request: Request, console: Console) -> dict[str, Any] | None:
     return write_report(request.out, evaluation, results, request.weights, device)
 
 
-def _print_plan(console: Console, request: Request, device: str, batches: list[Batch], n_clips: int) -> None:
+def _print_plan(console: Console, request: Request, runner: StreamRunner, batches: list[Batch], n_clips: int) -> None:
     n_left = sum(batch_length(batch) for batch in batches)
     console.print(
-        f"preset {request.config.preset}, {request.runner} runner on {device}, {request.config.precision}: "
+        f"preset {request.config.preset}, {runner.name} runner on {runner.device}, {request.config.precision}: "
         f"{n_clips} clips, {n_left} to compute, {n_clips - n_left} known or left out",
         soft_wrap=True,
     )
@@ -134,12 +131,10 @@ def evaluate(
         config=load_config(preset, config),
         weights={name: choice.resolve(name) for name in NETWORKS},
         cache=cache,
-        runner=runner,
-        device=device,
         dry_run=dry_run,
     )
     try:
-        content = run_evaluation(request, Console(stderr=True))
+        content = run_evaluation(request, choose_runner(runner, device), Console(stderr=True))
     except KeyboardInterrupt:
         print("interrupted; what was computed is kept, and the same command goes on from there", file=sys.stderr)
         raise typer.Exit(130) from None

@@ -1,18 +1,27 @@
 """How many workers each stage gets and what they take; a plan that cannot be scheduled is refused, not hung on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from actors.audio_features import AudioFeatures
+from actors.base_sampler import BaseSampler
+from actors.clip_writer import ClipWriter
 from actors.decoder import Decoder
 from actors.detector import Detector
+from actors.generator import GeneratorActor
 from actors.seld import Seld
 from actors.stage_actor import StageActor
+from actors.super_resolution import SuperResolution
 from actors.temporal import Temporal
 from actors.video_features import VideoFeatures
 from savg_ray.config import Pool
 from savg_ray.errors import UserError
 
 ACTORS: dict[str, type[StageActor]] = {
+    "base": BaseSampler,
+    "super_resolution": SuperResolution,
+    "generate": GeneratorActor,
+    "write": ClipWriter,
     "decode": Decoder,
     "detections": Detector,
     "video_features": VideoFeatures,
@@ -21,8 +30,8 @@ ACTORS: dict[str, type[StageActor]] = {
     "audio_features": AudioFeatures,
 }
 
-# Decoding and flow feed four networks on each GPU: CPU cores worth giving to them, and the shares of the two.
-_DECODE_SHARE_BESIDE_GPUS = 0.2
+# What has no network works for those on the GPUs: how the CPU cores are divided among such stages.
+_CPU_SHARES_BESIDE_GPUS = {"decode": 0.2, "temporal": 0.8, "write": 0.2}
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,7 @@ class Resources:
 
 
 def plan_pools(
-    stages: list[str], resources: Resources, wanted: dict[str, Pool] | None, use_gpu: bool
+    stages: list[str], resources: Resources, wanted: Mapping[str, Pool] | None, use_gpu: bool
 ) -> dict[str, Pool]:
     """Workers for each stage: those of the configuration, or else a plan that fills the cluster.
 
@@ -94,19 +103,20 @@ def _on_cpus(stages: list[str], resources: Resources) -> dict[str, Pool]:
 def _on_gpus(stages: list[str], resources: Resources) -> dict[str, Pool]:
     # num_cpus=0 for the networks: Ray would otherwise reserve a CPU for each and starve the CPU stages.
     gpus = max(1, int(resources.gpus))
-    pools = {name: Pool(size=gpus, num_gpus=ACTORS[name].gpu_share) for name in stages if ACTORS[name].gpu_share}
-    on_cpus = [name for name in stages if name not in pools]
-    sizes = {
-        name: max(
-            1,
-            int(resources.cpus * (_DECODE_SHARE_BESIDE_GPUS if name == "decode" else 1 - _DECODE_SHARE_BESIDE_GPUS)),
-        )
-        for name in on_cpus
-    }
+    shares = {name: ACTORS[name].gpu_share for name in stages if ACTORS[name].gpu_share}
+    crowd = max(1.0, sum(shares.values()))
+    pools = {name: Pool(size=gpus, num_gpus=_rounded_down(share / crowd)) for name, share in shares.items()}
+    on_cpus = {name: _CPU_SHARES_BESIDE_GPUS[name] for name in stages if name not in pools}
+    total = sum(on_cpus.values())
+    sizes = {name: max(1, int(resources.cpus * share / total)) for name, share in on_cpus.items()}
     each = _fair_share(resources.cpus, sum(sizes.values())) if sizes else 0.0
     return pools | {name: Pool(size=size, num_cpus=each) for name, size in sizes.items()}
 
 
 def _fair_share(cpus: float, workers: int) -> float:
+    return min(1.0, _rounded_down(cpus / workers))
+
+
+def _rounded_down(share: float) -> float:
     # Ray counts in ten-thousandths; rounding down keeps the sum below what there is.
-    return min(1.0, int(cpus / workers * 1000) / 1000)
+    return int(share * 1000 + 1e-9) / 1000

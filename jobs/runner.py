@@ -38,6 +38,11 @@ class StreamRunner:
     device: str
     resources: "Resources | None"
 
+    @property
+    def name(self) -> Runner:
+        """``"ray"``, or ``"sequential"`` without it."""
+        return "sequential" if self.resources is None else "ray"
+
     def pools(self, stages: list[Stage], wanted: Mapping[str, Pool] | None) -> dict[str, Pool]:
         """Workers for each stage; empty without a cluster.
 

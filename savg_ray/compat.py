@@ -4,15 +4,45 @@ Tools outside this repository call these names; they stay. Each returns a float3
 ``load_state_dict(official, strict=True)``.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch import nn
 
 from savg_ray.networks.audioclip import AudioClipAudio
 from savg_ray.networks.i3d import I3D
+from savg_ray.networks.mm_unet import MMUNet
 from savg_ray.networks.seld import SeldNet
+from savg_ray.networks.sr_unet import SRUNet
+from savg_ray.networks.unet_config import MMUNetConfig, SRUNetConfig
 from savg_ray.networks.yolox import YoloxTiny
 from savg_ray.weights.fill import fill_deterministic
 
-__all__ = ["build_audioclip_audio", "build_i3d", "build_seld", "build_yolox_tiny", "fill_deterministic"]
+__all__ = [
+    "build_audioclip_audio",
+    "build_i3d",
+    "build_mm_unet",
+    "build_seld",
+    "build_sr_unet",
+    "build_yolox_tiny",
+    "fill_deterministic",
+]
+
+
+def build_mm_unet(config: Mapping[str, Any]) -> nn.Module:
+    """Base network: (video (B, F, 3, H, W), audio (B, 2, L), timesteps (B,), shifts) to the noise in both.
+
+    ``config`` has the official scripts' argument names; see ``MMUNetConfig.from_dict``.
+    """
+    return MMUNet(MMUNetConfig.from_dict(config)).eval()
+
+
+def build_sr_unet(config: Mapping[str, Any]) -> nn.Module:
+    """Upsampler: (x (N, 3, H, W), timesteps (N,), low_res (N, 3, h, w)) to noise and variance (N, 6, H, W).
+
+    ``config`` has the official scripts' argument names; see ``SRUNetConfig.from_dict``.
+    """
+    return SRUNet(SRUNetConfig.from_dict(config)).eval()
 
 
 def build_i3d() -> nn.Module:

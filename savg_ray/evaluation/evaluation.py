@@ -24,6 +24,7 @@ ClipKey = tuple[Role, str]
 
 _HEADER = "decode"
 _WINDOWS = "audio_windows"
+_KEPT = (*GENERATED_STAGES, _WINDOWS)
 
 
 class Evaluation:
@@ -66,11 +67,22 @@ class Evaluation:
         left = [outcome for outcome in self.outcomes.values() if outcome.ok and self._todo(outcome)]
         return [self._clip_batch(left[i : i + size]) for i in range(0, len(left), size)]
 
+    def asking_for_scores(self, batch: Batch) -> Batch:
+        """A batch of clips that are about to be made, as one that also asks for all their scores."""
+        outcomes = [self.outcomes["generated", name] for name in batch["id"]]
+        scores = [",".join(self._todo(outcome)) for outcome in outcomes]
+        wanted = [f"{making},{scoring}" for making, scoring in zip(batch["todo"], scores, strict=True)]
+        return {**self._clip_batch(outcomes), **batch, "todo": object_column(wanted)}
+
     def take_clips(self, batch: Batch) -> int:
-        """Note what the stages found out about a batch of clips; returns how many of them failed."""
+        """Note what the stages found out about a batch of clips; returns how many of them failed.
+
+        Clips that were made on the way bring the digest of their file along, in ``sha256``.
+        """
         failed = 0
         for row in rows_of(batch):
             outcome = self.outcomes[row["role"], row["id"]]
+            outcome.plan.sha256 = row.get("sha256", outcome.plan.sha256)
             outcome.reason, outcome.error = row["reason"], row["error"]
             outcome.costs_cpu_s = {
                 name.removesuffix("_cpu_s"): float(value) for name, value in row.items() if name.endswith("_cpu_s")
@@ -81,6 +93,8 @@ class Evaluation:
             outcome.n_frames, outcome.fps, outcome.notes = int(row["n_frames"]), float(row["fps"]), row["notes"]
             self._keep(outcome, _HEADER, encode(outcome.header()))
             for stage in row["todo"].split(","):
+                if stage not in _KEPT:
+                    continue
                 outcome.results[stage] = row[stage]
                 if stage != _WINDOWS:
                     self._keep(outcome, stage, row[stage])
@@ -202,6 +216,8 @@ class Evaluation:
             "id": object_column([clip.id for clip in clips]),
             "path": object_column([str(clip.path) for clip in clips]),
             "todo": object_column([",".join(self._todo(outcome)) for outcome in outcomes]),
+            "reason": object_column([""] * len(clips)),
+            "error": object_column([""] * len(clips)),
             "windows": object_column([encode(np.array(clip.windows, np.int64)) for clip in clips]),
         }
 

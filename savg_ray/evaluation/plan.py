@@ -75,6 +75,15 @@ def plan_whole(generated: Path, reference: Path) -> Plan:
     return Plan([*_clips(generated, "generated"), *_clips(reference, "reference")])
 
 
+def plan_made(generated: list[ClipPlan], reference: Path) -> Plan:
+    """Clips of our own making, there already or yet to be made, and every clip of a reference folder.
+
+    Raises:
+        UserError: the folder is missing or without clips.
+    """
+    return Plan([*generated, *_clips(reference, "reference")])
+
+
 def plan_official(generated: Path, reference: Path, n_windows: int, deadline_s: float) -> Plan:
     """Every generated clip, and the windows of both folders that the official loader draws.
 

@@ -17,10 +17,11 @@ from savg_ray.stages.stage import Stage
 class DecodeStage(Stage):
     """Adds the pictures and the sound, or the reason why there are none.
 
-    Reads ``path``, ``role`` (``generated`` or ``reference``), ``todo`` and, under the official protocol, ``windows``
-    (.npy bytes of window numbers). Writes the tensors ``frames``, ``pcm_16k`` and ``pcm_44k1`` with their true
-    lengths in ``n_frames``, ``n_16k`` and ``n_44k1``; ``fps``, ``notes``, ``reason``, ``error``; and, under the
-    official protocol, ``audio_windows`` (.npy bytes, int16 (k, 2, 80000)) instead of ``pcm_44k1``.
+    Reads ``path``, ``role`` (``generated`` or ``reference``), ``todo``, ``reason`` and ``error`` (of what went
+    before) and, under the official protocol, ``windows`` (.npy bytes of window numbers). Writes the tensors
+    ``frames``, ``pcm_16k`` and ``pcm_44k1`` with their true lengths in ``n_frames``, ``n_16k`` and ``n_44k1``;
+    ``fps``, ``notes``, ``reason``, ``error``; and, under the official protocol, ``audio_windows`` (.npy bytes, int16
+    (k, 2, 80000)) instead of ``pcm_44k1``.
     """
 
     name = "decode"
@@ -44,8 +45,11 @@ class DecodeStage(Stage):
         """Decode every row of the batch."""
         n = batch_length(batch)
         forms: list[clip_form.ScoredForm] = []
-        reasons, errors, costs = [""] * n, [""] * n, np.zeros(n)
+        reasons, errors, costs = list(batch["reason"]), list(batch["error"]), np.zeros(n)
         for i in range(n):
+            if reasons[i]:
+                forms.append(_NOTHING)
+                continue
             child_before, started = self._reader.cpu_s, time.process_time()
             try:
                 forms.append(self._form(Path(batch["path"][i]), batch["role"][i]))

@@ -1,6 +1,7 @@
 """What the stages with a neural network share: loading on a device, and the precision of its arithmetic."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Literal
 
@@ -49,14 +50,28 @@ class NetworkStage(ModelStage):
 
     def load(self, device: str) -> None:
         """Build the network, load its weights, and move it to the device."""
-        if device == "cuda":
-            # Float32 means float32: TF32 would move every feature by 1e-3.
-            torch.backends.cuda.matmul.allow_tf32 = False
-            torch.backends.cudnn.allow_tf32 = False
         self.device = torch.device(device)
-        network = load_network(self.weights, self.build, self.fill)
-        self.network = network.eval().requires_grad_(False).to(self.device)
+        self.network = place_network(self.weights, self.build, self.fill, self.device)
 
     def arithmetic(self) -> AbstractContextManager:
         """The context in which the network runs."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
+        return arithmetic(self.device, self.precision)
+
+
+def place_network(
+    weights: ResolvedWeights,
+    build: Callable[[], nn.Module],
+    fill: Callable[[nn.Module], nn.Module],
+    device: torch.device,
+) -> nn.Module:
+    """A network with its weights, in evaluation mode, on its device."""
+    if device.type == "cuda":
+        # Float32 means float32: TF32 would move every feature by 1e-3.
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+    return load_network(weights, build, fill).eval().requires_grad_(False).to(device)
+
+
+def arithmetic(device: torch.device, precision: Precision) -> AbstractContextManager:
+    """A context in which networks run in a precision; it may be entered again and again."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")

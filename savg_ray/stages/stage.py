@@ -58,25 +58,43 @@ class ModelStage(Stage):
 
     def __call__(self, batch: Batch) -> Batch:
         """Run the asked-for rows, and add their results, costs and errors."""
-        n = batch_length(batch)
-        asked = asked_rows(batch, self.name)
         started = time.process_time()
-        rows = [{key: column[i] for key, column in batch.items()} for i in asked]
-        outcomes = run_or_split(self.run, rows, self.name)
-        cpu_s = (time.process_time() - started) / max(1, len(asked))
-
+        done, failed = asked_outcomes(batch, self.name, self.run)
+        asked = [*done, *failed]
+        results, costs = [NO_RESULT] * batch_length(batch), np.zeros(batch_length(batch))
+        costs[asked] = (time.process_time() - started) / max(1, len(asked))
+        for i, result in done.items():
+            results[i] = encode(result)
         out = {key: column for key, column in batch.items() if key not in self.drops}
-        results, costs = [NO_RESULT] * n, np.zeros(n)
-        reasons, errors = list(batch["reason"]), list(batch["error"])
-        for i, outcome in zip(asked, outcomes, strict=True):
-            costs[i] = cpu_s
-            if isinstance(outcome, ClipError):
-                reasons[i], errors[i] = outcome.reason, outcome.message
-            else:
-                results[i] = encode(outcome)
         out[self.name], out[f"{self.name}_cpu_s"] = object_column(results), costs
-        out["reason"], out["error"] = object_column(reasons), object_column(errors)
-        return out
+        return with_errors(out, failed)
+
+
+def asked_outcomes(
+    batch: Batch, stage: str, run: Callable[[list[Row]], list[Result]], *, split: bool = True
+) -> tuple[dict[int, Result], dict[int, ClipError]]:
+    """Results and failures, by row, of the rows that name a stage in their ``todo`` and carry no error yet.
+
+    Args:
+        batch: columns; ``todo``, ``reason`` and ``error`` among them.
+        stage: name of the stage.
+        run: one result for each of some rows.
+        split: try the halves of a batch that fails (`run_or_split`); otherwise all its rows fail together.
+    """
+    n = batch_length(batch)
+    asked = [i for i in range(n) if stage in batch["todo"][i].split(",") and not batch["reason"][i]]
+    rows = [{key: column[i] for key, column in batch.items()} for i in asked]
+    outcomes = dict(zip(asked, (run_or_split if split else _run_or_fail)(run, rows, stage), strict=True))
+    failed = {i: outcome for i, outcome in outcomes.items() if isinstance(outcome, ClipError)}
+    return {i: outcome for i, outcome in outcomes.items() if i not in failed}, failed
+
+
+def with_errors(batch: Batch, failed: dict[int, ClipError]) -> Batch:
+    """The batch, with the reasons and sentences of rows that failed."""
+    reasons, errors = list(batch["reason"]), list(batch["error"])
+    for i, error in failed.items():
+        reasons[i], errors[i] = error.reason, error.message
+    return {**batch, "reason": object_column(reasons), "error": object_column(errors)}
 
 
 def run_or_split(run: Callable[[list[Row]], list[Result]], rows: list[Row], stage: str) -> list[Result | ClipError]:
@@ -94,10 +112,18 @@ def run_or_split(run: Callable[[list[Row]], list[Result]], rows: list[Row], stag
         if len(rows) > 1:
             half = len(rows) // 2
             return run_or_split(run, rows[:half], stage) + run_or_split(run, rows[half:], stage)
-        return [as_clip_error(error, rows[0], stage)]
+        return [_as_clip_error(error, rows[0], stage)]
 
 
-def as_clip_error(error: Exception, row: Row, stage: str) -> ClipError:
+def _run_or_fail(run: Callable[[list[Row]], list[Result]], rows: list[Row], stage: str) -> list[Result | ClipError]:
+    try:
+        with torch.inference_mode():
+            return list(run(rows)) if rows else []
+    except Exception as error:
+        return [_as_clip_error(error, row, stage) for row in rows]
+
+
+def _as_clip_error(error: Exception, row: Row, stage: str) -> ClipError:
     """Whatever went wrong with a row, as an error of its clip; a `UserError` is passed on: it ends the run."""
     if isinstance(error, UserError):
         raise error
@@ -105,11 +131,6 @@ def as_clip_error(error: Exception, row: Row, stage: str) -> ClipError:
         return error
     reason = "out_of_memory" if isinstance(error, torch.OutOfMemoryError | MemoryError) else "failed"
     return ClipError(reason, f"{row['path']}: {stage} failed ({type(error).__name__}: {error}).")
-
-
-def asked_rows(batch: Batch, stage: str) -> list[int]:
-    """Which rows ask for a stage in their ``todo`` column, and carry no error."""
-    return [i for i in range(batch_length(batch)) if stage in batch["todo"][i].split(",") and not batch["reason"][i]]
 
 
 def drop_at_last_reader(stages: list[Stage]) -> None:

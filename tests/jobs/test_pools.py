@@ -4,7 +4,8 @@ from jobs.pools import ACTORS, Resources, check_pools, plan_pools
 from savg_ray.config import Pool
 from savg_ray.errors import UserError
 
-STAGES = list(ACTORS)
+STAGES = ["decode", "detections", "video_features", "temporal", "seld", "audio_features"]
+SAMPLING = ["base", "super_resolution", "write"]
 
 
 @pytest.mark.parametrize("cpus", [1, 2, 3, 8, 64])
@@ -30,6 +31,22 @@ def test_on_gpus_every_network_has_a_share_of_each_and_takes_no_cpu(gpus):
     assert sum(pool.num_gpus for pool in networks) == 1.0
     assert pools["temporal"].num_cpus > 0
     assert sum(pool.size * pool.num_cpus for pool in pools.values()) <= 16
+
+
+def test_sampling_and_scoring_share_each_gpu():
+    pools = plan_pools([*SAMPLING, *STAGES], Resources(cpus=16, gpus=2), None, use_gpu=True)
+    shares = {name: pool.num_gpus for name, pool in pools.items() if pool.num_gpus}
+    assert len(shares) == 6
+    assert 0.99 < sum(shares.values()) <= 1.0
+    assert max(shares, key=shares.get) == "super_resolution"
+    assert {name for name in pools if name not in shares} == {"write", "decode", "temporal"}
+    check_pools(pools, Resources(cpus=16, gpus=2))
+
+
+def test_every_actor_can_be_planned_for():
+    for name in ACTORS:
+        for use_gpu in (False, True):
+            assert plan_pools([name], Resources(cpus=2, gpus=1), None, use_gpu)[name].size >= 1
 
 
 def test_configured_pools_replace_planned_ones():

@@ -1,0 +1,1 @@
+"""Generating clips: seeds, the two diffusion models, other generators, and the files they leave."""

@@ -1,0 +1,121 @@
+"""What a sampling run may be told; ``configs/sampling/`` holds its presets."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from savg_ray.config import Pool
+from savg_ray.media.writer import AudioCodec
+from savg_ray.networks.unet_config import MMUNetConfig, SRUNetConfig
+from savg_ray.presets import CONFIGS, load_preset
+from savg_ray.weights.choose import WeightsMode
+
+PRESETS = CONFIGS / "sampling"
+
+StageName = Literal["base", "super_resolution", "generate", "write"]
+Precision = Literal["auto", "float32", "bfloat16"]
+Network = Literal["official"] | dict[str, Any]
+
+
+# Keys that do not decide what a clip looks and sounds like.
+_SPREAD = {"preset", "evaluation", "weights", "pools", "clips_per_batch"}
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BaseConfig(_Section):
+    """The base diffusion: small pictures and stereo sound, together."""
+
+    network: Network
+    n_frames: int = Field(ge=1)
+    height_px: int = Field(ge=8)
+    width_px: int = Field(ge=8)
+    fps: float = Field(gt=0)
+    n_samples: int = Field(ge=1)
+    rate_hz: int = Field(ge=1)
+    solver: Literal["adaptive", "multistep", "singlestep"]
+    steps: int | None = Field(default=None, ge=1)
+    thresholding: bool = True
+    per_clip: bool = True
+    precision: Precision = "auto"
+
+    @property
+    def shape(self) -> MMUNetConfig:
+        """The network.
+
+        Raises:
+            UserError: a key that it does not know.
+        """
+        own = {} if self.network == "official" else self.network
+        sizes = {
+            "video_size": (self.n_frames, 3, self.height_px, self.width_px),
+            "audio_size": (2, self.n_samples),
+        }
+        return MMUNetConfig.from_dict({**own, **sizes})
+
+    @model_validator(mode="after")
+    def _steps_belong_to_the_solvers_that_count_them(self) -> "BaseConfig":
+        if (self.steps is None) != (self.solver == "adaptive"):
+            raise ValueError("steps is for every solver but adaptive, which finds its own")
+        if not self.per_clip and self.solver != "adaptive":
+            raise ValueError("per_clip: false is for solver adaptive, whose official form steps a batch as one")
+        return self
+
+
+class SuperResolutionConfig(_Section):
+    """The upsampler: every frame four times as large."""
+
+    network: Network
+    total_steps: int = Field(ge=1)
+    respacing: str
+    rows: Literal["all", "content"] = "all"
+    precision: Precision = "auto"
+
+    @property
+    def shape(self) -> SRUNetConfig:
+        """The network.
+
+        Raises:
+            UserError: a key that it does not know.
+        """
+        return SRUNetConfig.from_dict({} if self.network == "official" else self.network)
+
+
+class SamplingConfig(_Section):
+    """Everything that decides what a clip looks and sounds like; ``configs/sampling/*.yaml`` says what keys mean."""
+
+    preset: str
+    evaluation: str
+    weights: WeightsMode
+    base: BaseConfig
+    super_resolution: SuperResolutionConfig | None
+    audio_codec: AudioCodec
+    clips_per_batch: int | None = Field(default=None, ge=1)
+    pools: dict[StageName, Pool] | None = None
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The keys that decide a clip's content, as plain data; how the work is spread is not among them."""
+        content = self.model_dump(
+            mode="json", exclude={"preset", "evaluation", "weights", "pools", "clips_per_batch"}
+        )
+        # The official solver steps a whole batch as one, so that batch mates count.
+        return content if self.base.per_clip else {**content, "clips_per_batch": self.clips_per_batch}
+
+    @model_validator(mode="after")
+    def _whole_batches_have_a_size(self) -> "SamplingConfig":
+        if not self.base.per_clip and self.clips_per_batch is None:
+            raise ValueError("base.per_clip: false needs clips_per_batch, the size of the batches it steps as one")
+        return self
+
+
+def load_sampling_config(preset: str, overrides: Path | None = None) -> SamplingConfig:
+    """A preset of sampling, with the keys of a YAML file laid over it.
+
+    Raises:
+        UserError: unknown preset, missing or malformed file, unknown key or a value out of range.
+    """
+    return load_preset(SamplingConfig, PRESETS, preset, overrides)

@@ -1,0 +1,69 @@
+"""Super-resolution of each clip: its pictures four times as large."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from savg_ray.networks.sr_unet import SRUNet
+from savg_ray.sampling.clip_seeds import ClipSeeds
+from savg_ray.sampling.config import SuperResolutionConfig
+from savg_ray.sampling.parts import Parts
+from savg_ray.sampling.upsampler import SCALE, Upsampler
+from savg_ray.stages.batch import Batch, object_column
+from savg_ray.stages.network_stage import Precision, arithmetic, place_network
+from savg_ray.stages.stage import Row, Stage, asked_outcomes, with_errors
+from savg_ray.weights.choose import ResolvedWeights
+from savg_ray.weights.fill import fill_deterministic
+
+_FILL_SALT = 21
+_FRAMES_AT_A_TIME = {"cpu": 4, "cuda": 80}
+
+
+class SuperResolutionStage(Stage):
+    """Puts pictures made from ``low_res``, uint8 RGB (F, 4h, 4w, 3), in the place of ``made_frames``.
+
+    Frames of several clips share forward passes on a GPU. On a CPU clips are upsampled one by one, so that their bits
+    do not depend on their batch.
+    """
+
+    name = "super_resolution"
+    reads = ("low_res",)
+
+    def __init__(self, weights: ResolvedWeights, config: SuperResolutionConfig, precision: Precision) -> None:
+        self.weights, self.config, self.precision = weights, config, precision
+
+    def load(self, device: str) -> None:
+        """Build the network, load its weights, and move it to the device."""
+        place = torch.device(device)
+        network = place_network(self.weights, self._build, _fill, place)
+        self._together = place.type == "cuda"
+        self._parts = Parts(_FRAMES_AT_A_TIME[place.type])
+        self._upsampler = Upsampler(network, self.config, arithmetic(place, self.precision), self._parts)
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Upsample every row that asks for it."""
+        n, n_frames, _, height, width = batch["low_res"].shape
+        done, failed = asked_outcomes(batch, self.name, self._run)
+        out = {key: column for key, column in batch.items() if key not in self.drops}
+        out["made_frames"] = np.zeros((n, n_frames, SCALE * height, SCALE * width, 3), np.uint8)
+        notes = list(batch["making_notes"])
+        for i, pictures in done.items():
+            out["made_frames"][i] = pictures
+            notes[i] = "; ".join(filter(None, (notes[i], self._parts.notes)))
+        out["making_notes"] = object_column(notes)
+        return with_errors(out, failed)
+
+    def _run(self, rows: list[Row]) -> list[np.ndarray]:
+        groups = [rows] if self._together else [[row] for row in rows]
+        return [pictures for group in groups for pictures in self._upsample(group)]
+
+    def _upsample(self, rows: list[Row]) -> np.ndarray:
+        seeds = [ClipSeeds(int(row["seed"]), int(row["index"])) for row in rows]
+        return self._upsampler(np.stack([row["low_res"] for row in rows]), seeds)
+
+    def _build(self) -> nn.Module:
+        return SRUNet(self.config.shape)
+
+
+def _fill(network: nn.Module) -> nn.Module:
+    return fill_deterministic(network, _FILL_SALT)
