@@ -6,6 +6,8 @@ from jobs import weights
 from jobs.command import run_program
 from jobs.demo import demo
 from jobs.evaluate import evaluate
+from jobs.run import run
+from jobs.sample import sample
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -13,8 +15,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Generate and score spatially aligned audio-video.",
 )
-app.command()(evaluate)
-app.command()(demo)
+for command in (sample, run, evaluate, demo):
+    app.command()(command)
 app.add_typer(weights.app, name="weights")
 
 

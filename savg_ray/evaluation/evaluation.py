@@ -91,7 +91,8 @@ class Evaluation:
                 failed += 1
                 continue
             outcome.n_frames, outcome.fps, outcome.notes = int(row["n_frames"]), float(row["fps"]), row["notes"]
-            self._keep(outcome, _HEADER, encode(outcome.header()))
+            outcome.results[_HEADER] = encode(outcome.header())
+            self._keep(outcome, _HEADER, outcome.results[_HEADER])
             for stage in row["todo"].split(","):
                 if stage not in _KEPT:
                     continue

@@ -1,5 +1,6 @@
 """Any generator of clips: what a model of your own must offer, and how it is found."""
 
+import copy
 import importlib
 import sys
 from pathlib import Path
@@ -59,7 +60,7 @@ def construct(reference: str, config: dict[str, Any], search_path: Path) -> Gene
     if made is None:
         raise UserError(f"--generator {reference}: {module_name} has no {class_name}.")
     try:
-        generator = made(config)
+        generator = made(copy.deepcopy(config))
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"--generator {reference} refuses its configuration ({type(error).__name__}: {error}); change the file "

@@ -113,14 +113,17 @@ class Sampling:
         return [self._batch(clips[number * size : (number + 1) * size]) for number in sorted(missing)]
 
     def take(self, batch: Batch) -> int:
-        """Note what became of a batch of clips; returns how many of them failed."""
+        """Note what became of a batch of clips; returns how many of them could not be made.
+
+        A clip with a file was made, whatever happened to it later in the stream.
+        """
         failed = 0
         for row in rows_of(batch):
             clip = self.clips[row["id"]]
-            clip.reason, clip.error = row["reason"], row["error"]
-            clip.nfe, clip.notes = int(row["nfe"]), row["making_notes"]
-            clip.sha256 = "" if clip.reason else row["sha256"]
-            failed += bool(clip.reason)
+            clip.nfe, clip.notes, clip.sha256 = int(row["nfe"]), row["making_notes"], row["sha256"]
+            if not clip.sha256:
+                clip.reason, clip.error = row["reason"], row["error"]
+                failed += 1
         return failed
 
     def flush(self) -> None:

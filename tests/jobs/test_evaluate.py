@@ -24,20 +24,6 @@ def short_clip(seed, n_frames=9):
     return Clip(clip.id, clip.frames[:n_frames], clip.fps, clip.waveform[:, : n_frames * 4000], clip.rate_hz)
 
 
-@pytest.fixture
-def savg(monkeypatch, capfd):
-    """Runs the command in this process; returns exit code, standard output and standard error."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["savg", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        return (caught.value.code or 0, *capfd.readouterr())
-
-    return run
-
-
 def metrics_of(out):
     return json.loads((out / "metrics.json").read_text())
 
