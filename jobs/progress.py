@@ -10,16 +10,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 _LOG_EVERY_S = 10.0
 
 
-class ClipProgress:
-    """Clips done, clips per second, time left, and failures, on standard error.
+class StreamProgress:
+    """What is done, how fast, the time left, and failures, on standard error.
 
     Args:
         what: what is being done, in a word or two.
-        total: number of clips.
+        total: how many there are.
+        unit: of what, in the plural.
     """
 
-    def __init__(self, what: str, total: int) -> None:
-        self._what, self._total = what, total
+    def __init__(self, what: str, total: int, unit: str = "clips") -> None:
+        self._what, self._total, self._unit = what, total, unit
         self._done = self._failed = 0
         self._logged = time.monotonic()
         self._first_done, self._first_at = 0, 0.0
@@ -35,11 +36,11 @@ class ClipProgress:
             )
             self._task = self._bar.add_task(what, total=total, state="starting workers")
 
-    def __enter__(self) -> "ClipProgress":
+    def __enter__(self) -> "StreamProgress":
         if self._bar is not None:
             self._bar.start()
         else:
-            print(f"{self._what}: {self._total} clips", file=sys.stderr)
+            print(f"{self._what}: {self._total} {self._unit}", file=sys.stderr)
         return self
 
     def __exit__(
@@ -51,7 +52,7 @@ class ClipProgress:
             print(f"{self._what}: {self._done}/{self._total} {self._state()}", file=sys.stderr)
 
     def advance(self, done: int, failed: int) -> None:
-        """Count clips that came out of the stream, and how many of them failed."""
+        """Count what came out of the stream, and how much of it failed."""
         self._done += done
         self._failed += failed
         if not self._first_done:
@@ -63,7 +64,7 @@ class ClipProgress:
             print(f"{self._what}: {self._done}/{self._total} {self._state()}", file=sys.stderr)
 
     def _state(self) -> str:
-        # Counted from the first clips on: workers take their time to start, and that says nothing about the rest.
+        # Counted from the first on: workers take their time to start, and that says nothing about the rest.
         rate = (self._done - self._first_done) / max(1e-9, time.monotonic() - self._first_at)
         if self._done == self._total:
             left = "done"
@@ -71,5 +72,5 @@ class ClipProgress:
             left_s = (self._total - self._done) / rate
             left = f"{left_s:.0f} s left" if left_s < 120 else f"{left_s / 60:.0f} min left"
         else:
-            left = "first clips done"
-        return f"{rate:.2f} clips/s, {left}, {self._failed} failed"
+            left = f"first {self._unit} done"
+        return f"{rate:.3g} {self._unit}/s, {left}, {self._failed} failed"

@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from jobs.progress import ClipProgress
+from jobs.progress import StreamProgress
 from savg_ray.config import Pool
 from savg_ray.errors import UserError
 from savg_ray.stages.batch import Batch, batch_length
@@ -79,7 +79,7 @@ class StreamRunner:
             return
         flushed = time.monotonic()
         try:
-            with ClipProgress(what, sum(batch_length(batch) for batch in batches)) as progress:
+            with StreamProgress(what, sum(batch_length(batch) for batch in batches)) as progress:
                 for batch in self._run(stages, batches, pools):
                     progress.advance(batch_length(batch), take(batch))
                     if time.monotonic() - flushed > _FLUSH_EVERY_S:

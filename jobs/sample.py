@@ -1,7 +1,6 @@
 """The sampling job: clip ids in, mp4 files and a manifest out."""
 
 import json
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from jobs.command import run_command
 from jobs.runner import Device, Runner, StreamRunner, choose_runner, make_folder, print_pools
 from savg_ray.errors import UserError
 from savg_ray.evaluation.chain import versions
+from savg_ray.files import written_at_once
 from savg_ray.sampling import chain
 from savg_ray.sampling.config import SamplingConfig, load_sampling_config
 from savg_ray.sampling.generator import construct
@@ -116,8 +116,8 @@ def write_origin(request: SampleRequest, device: str) -> None:
     }
     path = request.out / "sampling.json"
     try:
-        path.with_suffix(".part").write_text(json.dumps(content, indent=2) + "\n")
-        os.replace(path.with_suffix(".part"), path)
+        with written_at_once(path) as part:
+            part.write_text(json.dumps(content, indent=2) + "\n")
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error.strerror}); name another folder with --out.") from error
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from savg_ray.errors import UserError
+from savg_ray.files import written_at_once
 
 # Raise when a stage computes something else from the same clip and weights.
 COMPUTATION_VERSION = 1
@@ -73,14 +73,12 @@ class FeatureStore:
         """
         if not self._pending:
             return
-        part = self.folder / f"{uuid.uuid4().hex}.parquet"
-        unfinished = part.with_suffix(".part")
+        path = self.folder / f"{uuid.uuid4().hex}.parquet"
         columns = [list(self._pending), list(self._pending.values())]
         try:
-            pq.write_table(pa.table(columns, schema=_SCHEMA), unfinished)
-            os.replace(unfinished, part)
+            with written_at_once(path) as part:
+                pq.write_table(pa.table(columns, schema=_SCHEMA), part)
         except OSError as error:
-            unfinished.unlink(missing_ok=True)
             raise UserError(
                 f"The cache folder {self.folder} cannot be written ({error.strerror}); free space or name another "
                 "with --cache. What was written stays, and the same command goes on from there."

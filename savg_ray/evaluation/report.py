@@ -1,7 +1,6 @@
 """Numbers to files: metrics.json, clips.parquet, features.parquet, and the official CSVs."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from savg_ray.evaluation.chain import versions
 from savg_ray.evaluation.evaluation import Evaluation
 from savg_ray.evaluation.outcome import ClipOutcome
 from savg_ray.evaluation.scores import spatial_alignments, temporal_score
+from savg_ray.files import written_at_once
 from savg_ray.metrics import detection_rows
 from savg_ray.metrics.result import Result
 from savg_ray.seld import events
@@ -134,12 +134,10 @@ def _write_features(path: Path, evaluation: Evaluation) -> None:
 
 
 def _write_table(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
-    unfinished = path.with_suffix(".part")
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), unfinished)
-    os.replace(unfinished, path)
+    with written_at_once(path) as part:
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), part)
 
 
 def _write_whole(path: Path, text: str) -> None:
-    unfinished = path.with_suffix(".part")
-    unfinished.write_text(text)
-    os.replace(unfinished, path)
+    with written_at_once(path) as part:
+        part.write_text(text)

@@ -3,7 +3,6 @@
 A runner takes `batches` through the stages and hands what comes out to `take`.
 """
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 from savg_ray.errors import UserError
 from savg_ray.evaluation.outcome import rows_of
 from savg_ray.evaluation.plan import file_sha256
+from savg_ray.files import written_at_once
 from savg_ray.sampling.identity import clip_id, clip_identity
 from savg_ray.sampling.written import origin_of
 from savg_ray.stages.batch import Batch, object_column
@@ -134,10 +134,9 @@ class Sampling:
         """
         rows = [self._manifest_row(clip) for clip in self.clips.values() if clip.sha256 or clip.reason]
         path = self.out / "manifest.parquet"
-        unfinished = path.with_suffix(".part")
         try:
-            pq.write_table(pa.Table.from_pylist(rows, schema=_MANIFEST_SCHEMA), unfinished)
-            os.replace(unfinished, path)
+            with written_at_once(path) as part:
+                pq.write_table(pa.Table.from_pylist(rows, schema=_MANIFEST_SCHEMA), part)
         except OSError as error:
             raise UserError(
                 f"{path} cannot be written ({error.strerror}); free space or name another folder with --out. "

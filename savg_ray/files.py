@@ -1,0 +1,22 @@
+"""Files that are there as a whole or not at all."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def part_path(path: Path) -> Path:
+    """Where a file is written before it is complete, hidden beside its place."""
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+@contextmanager
+def written_at_once(path: Path) -> Iterator[Path]:
+    """A path to write to, which becomes ``path`` when all went well: no reader sees half a file."""
+    part = part_path(path)
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
