@@ -1,8 +1,8 @@
 import pytest
 
 from savg_ray.config import PRESETS, load_config
-from savg_ray.presets import preset_names
 from savg_ray.errors import UserError
+from savg_ray.presets import preset_names
 
 
 def refusal(*args):
