@@ -10,10 +10,12 @@ from rich.console import Console
 
 from jobs import sample
 from jobs.command import run_command
+from jobs.embedded_reference import embedded_reference
 from jobs.evaluate import DEFAULT_CACHE, Request, print_results, run_evaluation
 from jobs.runner import StreamRunner, choose_runner, print_pools
 from jobs.sample import SampleRequest, SamplingWork
 from savg_ray.config import EvaluationConfig, load_config
+from savg_ray.errors import UserError
 from savg_ray.evaluation.chain import NETWORKS, clip_stages
 from savg_ray.evaluation.evaluation import Evaluation
 from savg_ray.evaluation.feature_store import FeatureStore
@@ -25,6 +27,8 @@ from savg_ray.stages.batch import Batch
 from savg_ray.stages.stage import drop_at_last_reader
 from savg_ray.weights.choose import ResolvedWeights, WeightsChoice
 from savg_ray.weights.store import WeightStore, default_root
+
+_PRESET_WITHOUT_REFERENCE = "laptop"
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,9 @@ def _plan_of(sampling: Sampling, name: str) -> ClipPlan:
 
 
 def run(
-    reference: Annotated[Path, typer.Option(help="Folder of reference clips.")],
+    reference: Annotated[
+        Path | None, typer.Option(help="Folder of reference clips; preset laptop can do without.")
+    ] = None,
     n: sample.N = 96,
     preset: sample.Preset = "savg",
     seed: sample.Seed = 0,
@@ -121,6 +127,11 @@ def run(
     """Sample clips and score them against reference clips, in one stream."""
     request = sample.make_request(n, preset, seed, out, config, weights, weights_dir, generator, generator_config)
     choice = WeightsChoice(weights or request.config.weights, WeightStore(weights_dir or default_root()))
+    streams, console = choose_runner(runner, device), Console(stderr=True)
+    if reference is None:
+        if preset != _PRESET_WITHOUT_REFERENCE:
+            raise UserError("Clips are scored against others: name a folder of them with --reference.")
+        reference = embedded_reference(out / "reference", runner, console)
     scoring = ScoreRequest(
         reference=reference,
         config=load_config(request.config.evaluation),
@@ -128,7 +139,7 @@ def run(
         cache=cache,
     )
     try:
-        content = sample_and_score(request, scoring, choose_runner(runner, device), Console(stderr=True))
+        content = sample_and_score(request, scoring, streams, console)
     except KeyboardInterrupt:
         print("interrupted; clips and scores stay, and the same command goes on from there", file=sys.stderr)
         raise typer.Exit(130) from None

@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+import yaml
 
 from savg_ray.errors import ClipError, UserError
 from savg_ray.sampling.generator import check_output, construct
@@ -59,3 +62,15 @@ def test_output_that_is_no_batch_of_clips_names_the_generator(frames, sound, wor
     with pytest.raises(ClipError, match=words) as error:
         check_output(frames, sound, 2, "mine:Mine")
     assert "mine:Mine" in str(error.value)
+
+
+def test_the_example_of_the_documentation_is_a_generator(tmp_path):
+    text = (Path(__file__).parents[2] / "docs" / "own_generator.md").read_text()
+    code, settings = (text.split(f"```{kind}\n")[1].split("```")[0] for kind in ("python", "yaml"))
+    (tmp_path / "noisy_colours.py").write_text(code)
+    generator = construct("noisy_colours:NoisyColours", yaml.safe_load(settings), tmp_path)
+    generator.load("cpu")
+    frames, waveforms = generator.sample(["a", "b"], [1, 2])
+    check_output(frames, waveforms, 2, "noisy_colours:NoisyColours")
+    again, _ = generator.sample(["b"], [2])
+    np.testing.assert_array_equal(again[0], frames[1])
