@@ -1,4 +1,4 @@
-# make demo: score a few clips made on the spot.   make test: the test suite.
+# make demo: make scenes, sample clips, score them.   make test: the test suite.
 # Needs Python 3.10 to 3.12 and git; everything else goes into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
@@ -7,7 +7,7 @@ INSTALL := $(BIN)/uv pip install --quiet --python .venv
 .PHONY: demo test test-mmdet lock clean
 
 demo: .venv/installed
-	$(BIN)/savg demo
+	$(BIN)/savg run --preset laptop --n 8 --out demo --cache demo/cache
 
 test: .venv/installed
 	$(BIN)/ruff check .

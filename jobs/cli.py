@@ -3,9 +3,10 @@
 import typer
 
 from jobs import weights
+from jobs.build_dataset import build_dataset
 from jobs.command import run_program
-from jobs.demo import demo
 from jobs.evaluate import evaluate
+from jobs.make_scenes import make_scenes
 from jobs.run import run
 from jobs.sample import sample
 
@@ -15,7 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Generate and score spatially aligned audio-video.",
 )
-for command in (sample, run, evaluate, demo):
+for command in (make_scenes, build_dataset, sample, run, evaluate):
     app.command()(command)
 app.add_typer(weights.app, name="weights")
 

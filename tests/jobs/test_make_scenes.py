@@ -11,7 +11,7 @@ from savg_ray.dataset.recordings import find_recordings
 from savg_ray.errors import ClipError
 from savg_ray.scenes.recording import recording_files
 
-SMALL = ("--recordings", "2", "--minutes", "0.04", "--seed", "3", "--size", "64")
+SMALL = ("--recordings", "2", "--minutes", "0.04", "--seed", "3", "--size", "128")
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_a_second_run_makes_what_is_missing(plain_loop, run):
     assert "0 to make" in run(plain_loop, *SMALL)[1]
 
 
-@pytest.mark.parametrize("change", [("--seed", "4"), ("--minutes", "0.05"), ("--size", "128"), ("--no-ambience",)])
+@pytest.mark.parametrize("change", [("--seed", "4"), ("--minutes", "0.05"), ("--size", "256"), ("--no-ambience",)])
 def test_other_settings_for_the_same_folder_are_refused(plain_loop, run, change):
     code, err = run(plain_loop, *SMALL, *change, "--runner", "sequential")
     assert code == 2
@@ -78,7 +78,7 @@ def test_other_settings_for_the_same_folder_are_refused(plain_loop, run, change)
 
 
 @pytest.mark.parametrize(("arguments", "sentence"), [
-    (("--size", "66"), "multiple of 4"),
+    (("--size", "130"), "multiple of 4"),
     (("--recordings", "0"), "recordings"),
     (("--minutes", "0"), "minutes"),
 ])  # fmt: skip

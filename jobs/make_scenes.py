@@ -1,0 +1,129 @@
+"""Recordings of our own making, as STARSS23 lays them out, with exactly known truth beside them."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from jobs.command import run_command
+from jobs.runner import Runner, make_folder
+from savg_ray.errors import UserError
+from savg_ray.scenes.recording import DISK_FULL, missing_recordings
+from savg_ray.scenes.roster import recording_name
+from savg_ray.scenes.settings import SMALLEST_WIDTH_PX, SceneSettings, keep_settings
+from savg_ray.stages.batch import Batch
+
+
+def run_make_scenes(out: Path, n_recordings: int, settings: SceneSettings, runner: Runner) -> list[str]:
+    """Make the recordings that the folder lacks.
+
+    Returns:
+        A sentence for each recording that failed.
+
+    Raises:
+        UserError: the folder cannot be used, or holds recordings of other settings; the disk is full.
+    """
+    make_folder(out, "OUT")
+    with _alone_in(out):
+        keep_settings(out, settings)
+        missing = missing_recordings(out, n_recordings)
+        print(f"{runner} runner: {n_recordings} recordings, {len(missing)} to make", file=sys.stderr, flush=True)
+        run = _run_on_ray if runner == "ray" else _run_here
+        failures: list[str] = []
+        with closing(run(out.resolve(), settings, missing)) as made:
+            for done, batch in enumerate(made, start=1):
+                recording, reason, error = (batch[name][0] for name in ("recording", "reason", "error"))
+                if reason == DISK_FULL:
+                    raise UserError(error)
+                if reason:
+                    failures.append(error)
+                line = error or recording_name(int(recording)).stem
+                print(f"{done}/{len(missing)} {line}", file=sys.stderr, flush=True)
+    return failures
+
+
+def _run_here(out: Path, settings: SceneSettings, recordings: list[int]) -> Iterator[Batch]:
+    if not recordings:
+        return
+    # Imported where it is needed: the painter's compiler takes a second to load.
+    from actors.scene_maker import SceneMaker
+
+    maker = SceneMaker(out, settings)
+    for recording in recordings:
+        yield maker({"recording": np.array([recording])})
+
+
+def _run_on_ray(out: Path, settings: SceneSettings, recordings: list[int]) -> Iterator[Batch]:
+    if not recordings:
+        return
+    # Imported here: a run without Ray must not need it.
+    import pyarrow as pa
+    import ray.data
+
+    from actors.scene_maker import SceneMaker
+    from jobs.ray_stream import connect
+
+    n_cpus = int(connect().cpus)
+    if n_cpus < 1:
+        raise UserError("The cluster has no whole CPU for a worker; add a node, or run with --runner sequential.")
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    # A block each: recordings take minutes, and a worker gets the next one as soon as it is free.
+    rows = ray.data.from_arrow([pa.table({"recording": [recording]}) for recording in recordings])
+    made = rows.map_batches(
+        SceneMaker,
+        fn_constructor_args=(out, settings),
+        batch_size=1,
+        compute=ray.data.ActorPoolStrategy(size=min(n_cpus, len(recordings))),
+        num_cpus=1,
+    )
+    yield from made.iter_batches(batch_size=None, batch_format="numpy")
+
+
+@contextmanager
+def _alone_in(out: Path) -> Iterator[None]:
+    try:
+        with FileLock(out / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise UserError(f"Another run is filling {out}; wait for it, or name another folder.") from None
+
+
+def make_scenes(
+    out: Annotated[Path, typer.Argument(help="Folder for the recordings, laid out as STARSS23.")],
+    recordings: Annotated[int, typer.Option(min=1, help="How many recordings.")] = 12,
+    minutes: Annotated[float, typer.Option(min=0.02, max=30, help="Length of each.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="Other seeds give other rooms, people and sounds.")] = 0,
+    size: Annotated[
+        int, typer.Option(min=SMALLEST_WIDTH_PX, max=3840, help="Width of the pictures in pixels, twice the height.")
+    ] = 1920,
+    reflections: Annotated[bool, typer.Option(help="First reflections of the rooms.")] = True,
+    ambience: Annotated[bool, typer.Option(help="Diffuse noise.")] = True,
+    runner: Annotated[Runner, typer.Option(help="ray, or sequential without it.")] = "ray",
+) -> None:
+    """Make recordings of talking and playing people: 360° video, ambisonics, labels, and the truth behind them."""
+    try:
+        settings = SceneSettings(
+            seed=seed, minutes=minutes, width_px=size, reflections=reflections, ambience=ambience
+        )
+    except ValidationError as error:
+        raise UserError(f"--size {size} does not fit H.264; use a multiple of 4.") from error
+    try:
+        failures = run_make_scenes(out, recordings, settings, runner)
+    except KeyboardInterrupt:
+        print("interrupted; finished recordings stay, and the same command goes on from there", file=sys.stderr)
+        raise typer.Exit(130) from None
+    print(f"{recordings - len(failures)} of {recordings} recordings are in {out}", file=sys.stderr)
+    if failures:
+        raise typer.Exit(3)
+
+
+if __name__ == "__main__":
+    run_command(make_scenes)
