@@ -1,19 +1,19 @@
 """The dataset job: a folder of 360° recordings in, clips, manifest and report out."""
 
 import json
-import logging
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.table import Table
 
+from actors.dataset_builder import DatasetBuilder
 from jobs.command import run_command
+from jobs.one_by_one import alone_in, stream_on_ray
 from jobs.progress import StreamProgress
 from jobs.runner import Runner
 from savg_ray.dataset.build import Outcome, build_in_child, count_label_frames
@@ -36,7 +36,7 @@ def run_build(root: Path, out: Path, config: DatasetConfig, runner: Runner) -> d
     """
     with SafeReader(config.recording_deadline_s) as reader:
         plan = plan_dataset(root, out, config, lambda recording: reader(count_label_frames, recording))
-    with _alone_in(out):
+    with alone_in(out):
         n_left, n_all = len(plan.jobs), len(plan.jobs) + len(plan.finished) + len(plan.problems)
         print(
             f"preset {config.preset}, {runner} runner: {n_all} recordings, {n_left} to build, "
@@ -65,40 +65,11 @@ def _run_sequential(plan: DatasetPlan) -> Iterator[Outcome]:
 def _run_on_ray(plan: DatasetPlan) -> Iterator[Outcome]:
     if not plan.jobs:
         return
-    # Imported here: a build without Ray must not need it.
-    import pyarrow as pa
-    import ray.data
-
-    from actors.dataset_builder import DatasetBuilder
-    from jobs.ray_stream import connect
-
-    cpus = int(connect().cpus)
-    n_workers = min(plan.config.workers or cpus, len(plan.jobs))
-    if n_workers > cpus:
-        raise UserError(f"workers is {n_workers}, but the cluster has {cpus} CPUs; each worker takes one.")
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    # A block a recording, so that each goes to whichever worker is free.
-    rows = ray.data.from_arrow([pa.table({"recording": [job.recording.name]}) for job in plan.jobs])
-    stream = rows.map_batches(
-        DatasetBuilder,
-        fn_constructor_args=({job.recording.name: job for job in plan.jobs}, plan.config.recording_deadline_s),
-        batch_size=1,
-        compute=ray.data.ActorPoolStrategy(size=n_workers),
-        num_cpus=1,
-    )
-    for batch in stream.iter_batches(batch_size=None, batch_format="numpy"):
+    jobs = {job.recording.name: job for job in plan.jobs}
+    arguments = (jobs, plan.config.recording_deadline_s)
+    for batch in stream_on_ray(DatasetBuilder, arguments, "recording", list(jobs), plan.config.workers):
         for text in batch["outcome"]:
             yield Outcome(**json.loads(text))
-
-
-@contextmanager
-def _alone_in(out: Path) -> Iterator[None]:
-    try:
-        with FileLock(out / ".lock", timeout=0):
-            yield
-    except Timeout:
-        raise UserError(f"Another run is building {out}; wait for it, or name another folder.") from None
 
 
 def _line(outcome: Outcome) -> str:

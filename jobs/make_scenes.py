@@ -1,18 +1,18 @@
 """Recordings of our own making, as STARSS23 lays them out, with exactly known truth beside them."""
 
-import logging
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
-from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from jobs.command import run_command
+from jobs.one_by_one import alone_in, stream_on_ray
+from jobs.progress import StreamProgress
 from jobs.runner import Runner, make_folder
 from savg_ray.errors import UserError
 from savg_ray.scenes.recording import DISK_FULL, missing_recordings
@@ -31,69 +31,36 @@ def run_make_scenes(out: Path, n_recordings: int, settings: SceneSettings, runne
         UserError: the folder cannot be used, or holds recordings of other settings; the disk is full.
     """
     make_folder(out, "OUT")
-    with _alone_in(out):
+    with alone_in(out):
         keep_settings(out, settings)
         missing = missing_recordings(out, n_recordings)
         print(f"{runner} runner: {n_recordings} recordings, {len(missing)} to make", file=sys.stderr, flush=True)
-        run = _run_on_ray if runner == "ray" else _run_here
         failures: list[str] = []
-        with closing(run(out.resolve(), settings, missing)) as made:
-            for done, batch in enumerate(made, start=1):
+        made = _run(runner, out.resolve(), settings, missing)
+        with closing(made), StreamProgress("making", len(missing), "recordings") as progress:
+            for batch in made:
                 recording, reason, error = (batch[name][0] for name in ("recording", "reason", "error"))
                 if reason == DISK_FULL:
                     raise UserError(error)
                 if reason:
                     failures.append(error)
-                line = error or recording_name(int(recording)).stem
-                print(f"{done}/{len(missing)} {line}", file=sys.stderr, flush=True)
+                print(error or recording_name(int(recording)).stem, file=sys.stderr, flush=True)
+                progress.advance(1, failed=bool(reason))
     return failures
 
 
-def _run_here(out: Path, settings: SceneSettings, recordings: list[int]) -> Iterator[Batch]:
+def _run(runner: Runner, out: Path, settings: SceneSettings, recordings: list[int]) -> Iterator[Batch]:
     if not recordings:
         return
     # Imported where it is needed: the painter's compiler takes a second to load.
     from actors.scene_maker import SceneMaker
 
+    if runner == "ray":
+        yield from stream_on_ray(SceneMaker, (out, settings), "recording", recordings, None)
+        return
     maker = SceneMaker(out, settings)
     for recording in recordings:
         yield maker({"recording": np.array([recording])})
-
-
-def _run_on_ray(out: Path, settings: SceneSettings, recordings: list[int]) -> Iterator[Batch]:
-    if not recordings:
-        return
-    # Imported here: a run without Ray must not need it.
-    import pyarrow as pa
-    import ray.data
-
-    from actors.scene_maker import SceneMaker
-    from jobs.ray_stream import connect
-
-    n_cpus = int(connect().cpus)
-    if n_cpus < 1:
-        raise UserError("The cluster has no whole CPU for a worker; add a node, or run with --runner sequential.")
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    # A block each: recordings take minutes, and a worker gets the next one as soon as it is free.
-    rows = ray.data.from_arrow([pa.table({"recording": [recording]}) for recording in recordings])
-    made = rows.map_batches(
-        SceneMaker,
-        fn_constructor_args=(out, settings),
-        batch_size=1,
-        compute=ray.data.ActorPoolStrategy(size=min(n_cpus, len(recordings))),
-        num_cpus=1,
-    )
-    yield from made.iter_batches(batch_size=None, batch_format="numpy")
-
-
-@contextmanager
-def _alone_in(out: Path) -> Iterator[None]:
-    try:
-        with FileLock(out / ".lock", timeout=0):
-            yield
-    except Timeout:
-        raise UserError(f"Another run is filling {out}; wait for it, or name another folder.") from None
 
 
 def make_scenes(

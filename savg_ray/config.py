@@ -26,7 +26,7 @@ class Pool(BaseModel):
 
 
 class EvaluationConfig(BaseModel):
-    """Everything that decides how an evaluation is computed; ``configs/evaluation/*.yaml`` says what each key means."""
+    """Everything that decides how an evaluation is computed; ``configs/evaluation/*.yaml`` explains each key."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

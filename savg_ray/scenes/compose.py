@@ -9,7 +9,7 @@ from savg_ray.scenes.chance import generator
 from savg_ray.scenes.rooms import furnished_room
 from savg_ray.scenes.roster import recording_name
 from savg_ray.scenes.script import Instrument, Person, Room, Scene, SoundEvent
-from savg_ray.scenes.sounds import FOOTSTEPS
+from savg_ray.scenes.sounds.event_sounds import FOOTSTEPS
 from savg_ray.scenes.turns import Manner, on_grid, plan_turns
 from savg_ray.scenes.walks import share_room, stay, walk
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from savg_ray.errors import ClipError
 from savg_ray.scenes.compose import compose_scene
-from savg_ray.scenes.painter import ScenePainter
+from savg_ray.scenes.pictures.painter import ScenePainter
 from savg_ray.scenes.recording import DISK_FULL, recording_files, write_recording
 from savg_ray.scenes.script import Scene
 from savg_ray.scenes.settings import SceneSettings

@@ -11,7 +11,7 @@ import soundfile
 from savg_ray.files import written_at_once
 from savg_ray.scenes.roster import recording_name
 from savg_ray.scenes.script import FPS, RATE_HZ, Scene
-from savg_ray.scenes.sound_field import render_sound
+from savg_ray.scenes.sounds.sound_field import render_sound
 from savg_ray.scenes.truth import Painter, event_table, label_text, person_table, write_table
 
 DISK_FULL = "disk_full"

@@ -22,7 +22,7 @@ class PersonBox(Protocol):
 
 
 class Painter(Protocol):
-    """What draws a scene (`savg_ray.scenes.painter.ScenePainter`)."""
+    """What draws a scene (`savg_ray.scenes.pictures.painter.ScenePainter`)."""
 
     def paint(self, time_s: float) -> np.ndarray:
         """The picture, uint8 (H, W, 3)."""

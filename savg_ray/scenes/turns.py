@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from savg_ray.scenes.script import Person, Room, SoundEvent
-from savg_ray.scenes.sounds import CLAPPING, DOMESTIC, DOOR, INSTRUMENT, KNOCK, LAUGHTER, TELEPHONE
+from savg_ray.scenes.sounds.event_sounds import CLAPPING, DOMESTIC, DOOR, INSTRUMENT, KNOCK, LAUGHTER, TELEPHONE
 
 _TICKS_PER_S = 10
 _SPEECH_DB, _MUSIC_DB = (-63.0, -58.0), (-66.0, -60.0)

@@ -215,7 +215,7 @@ def test_an_unusable_folder_ends_the_run(build, tmp_path):
     assert "no folder foa_dev" in err
     code, _, err = build(tmp_path, tmp_path / "out", "--preset", "savgbensh")
     assert code == 2
-    assert "the presets are dcase2025, savgbench" in err
+    assert "the presets are dcase2025, laptop, savgbench" in err
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full on this system")
@@ -247,7 +247,7 @@ def test_two_runs_do_not_share_a_folder(build, starss, tmp_path):
     with FileLock(tmp_path / ".lock"):
         code, _, err = build(starss, tmp_path, "--runner", "sequential")
     assert code == 2
-    assert "Another run is building" in err
+    assert "Another run is filling" in err
 
 
 def test_the_sibling_preset(build, starss, tmp_path):

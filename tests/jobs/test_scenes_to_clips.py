@@ -13,7 +13,7 @@ from jobs.make_scenes import run_make_scenes
 from savg_ray.dataset.config import load_dataset_config
 from savg_ray.media.reader import read_clip
 from savg_ray.scenes.compose import compose_scene
-from savg_ray.scenes.painter import ScenePainter
+from savg_ray.scenes.pictures.painter import ScenePainter
 from savg_ray.scenes.roster import recording_name
 from savg_ray.scenes.settings import SceneSettings
 from savg_ray.spatial.ambisonics import level_difference_db, rotated_azimuth_deg

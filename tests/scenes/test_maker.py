@@ -7,7 +7,7 @@ from savg_ray.scenes import maker
 from savg_ray.scenes.maker import make_recording
 from savg_ray.scenes.recording import recording_files
 from savg_ray.scenes.settings import SceneSettings
-from tests.scenes.heard import GreyPainter
+from tests.scenes.sounds.heard import GreyPainter
 
 SETTINGS = SceneSettings(seed=3, minutes=0.03, width_px=128, reflections=False, ambience=True)
 

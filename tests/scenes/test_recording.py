@@ -10,11 +10,11 @@ from savg_ray.dataset.recordings import find_recordings
 from savg_ray.scenes.compose import compose_scene
 from savg_ray.scenes.recording import missing_recordings, recording_files, write_recording
 from savg_ray.scenes.script import FPS
-from savg_ray.scenes.sound_field import render_sound
+from savg_ray.scenes.sounds.sound_field import render_sound
 from savg_ray.scenes.truth import event_table, label_text
 from savg_ray.spatial.ambisonics import stereo
-from tests.scenes.heard import GreyPainter, anechoic, grey_at, place_at, ringing_at, rms
-from tests.scenes.pictured import person_at
+from tests.scenes.pictures.pictured import person_at
+from tests.scenes.sounds.heard import GreyPainter, anechoic, grey_at, place_at, ringing_at, rms
 
 WIDTH_PX = 128
 

@@ -11,8 +11,8 @@ from savg_ray.scenes.truth import (
     person_table,
     sounding_frames,
 )
-from tests.scenes.heard import GreyPainter, anechoic, place_at, ringing_at, speaking
-from tests.scenes.pictured import person_at, walker
+from tests.scenes.pictures.pictured import person_at, walker
+from tests.scenes.sounds.heard import GreyPainter, anechoic, place_at, ringing_at, speaking
 
 
 def test_labels_of_a_small_scene_to_the_last_letter():

@@ -1,0 +1,1 @@
+"""What a scene looks like: rooms and people, raycast into equirectangular pictures."""

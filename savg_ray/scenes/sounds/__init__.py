@@ -1,0 +1,1 @@
+"""What a scene sounds like: voices, instruments and noises, encoded to ambisonics."""
