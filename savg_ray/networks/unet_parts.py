@@ -10,9 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from savg_ray.networks.winograd import convolved_3x3, worth_it
+
 N_GROUPS = 32
 
 _PIECE_ELEMENTS = 2**17
+_PIECE_ELEMENTS_OF_THREADS = 2**21
 
 
 class GroupNorm(nn.GroupNorm):
@@ -38,14 +41,17 @@ class GroupNorm(nn.GroupNorm):
 
 
 def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance (N, S, groups) in float64, from float32 sums over pieces that fit into a cache.
+    """Mean and variance (N, S, groups) in float64, from float32 sums over pieces.
+
+    One thread takes pieces that fit into a cache, several take larger ones, because they wait for each other at every
+    end.
 
     PyTorch's own sums in channels-last order lose two digits on long clips, and its Welford loop is ten times as
     slow. Every sample is summed alone, so that its batch mates cannot move a bit.
     """
     n, t, s, c = x.shape
     dim, row = (0, c) if s == 1 else (1, t * c)
-    rows = max(1, _PIECE_ELEMENTS // row)
+    rows = max(1, (_PIECE_ELEMENTS if torch.get_num_threads() == 1 else _PIECE_ELEMENTS_OF_THREADS) // row)
     sums = torch.cat([_sums(piece) for sample in x for piece in sample.split(rows, dim)], dim=1)
     totals = sums.view(2, n, -1, s, N_GROUPS, c // N_GROUPS).sum(dim=(2, 5), dtype=torch.float64)
     mean, mean_square = totals / (t * c // N_GROUPS)
@@ -98,9 +104,11 @@ def convolved(
 ) -> Tensor:
     """(N, ..., C) with a kernel (C', C, ...) over two or three dimensions, without leaving channels-last order.
 
-    On a CPU always by oneDNN: PyTorch takes another way for small batches, and the last bits of a result would depend
-    on its batch mates.
+    On a CPU by Winograd's way or by oneDNN: PyTorch takes another way for small batches, and the last bits of a
+    result would depend on its batch mates.
     """
+    if kernel.shape[2:] == (3, 3) and stride == padding == (1, 1) and on_plain_cpu(x) and worth_it(x, kernel):
+        return convolved_3x3(x, kernel, bias)
     x = x.movedim(-1, 1)
     if on_plain_cpu(x):
         out = torch.mkldnn_convolution(x, kernel, bias, padding, stride, (1,) * len(stride), 1)

@@ -101,6 +101,14 @@ def test_image_conv(kernel, stride, record):
 
 
 @pytest.mark.parametrize("record", [True, False])
+def test_image_conv_on_many_pixels(record):
+    conv, x = ImageConv(32, 40, 3, padding=1), randn(1, 32, 34, 32)
+    expected = nn.Conv2d.forward(conv, x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+    with torch.set_grad_enabled(record):
+        torch.testing.assert_close(conv(x), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("record", [True, False])
 @pytest.mark.parametrize("conv", [nn.Conv1d(6, 10, 1), nn.Conv2d(6, 10, 1), nn.Conv3d(6, 10, 1)])
 def test_pointwise(conv, record):
     x = randn(2, 3, 4, 6)
