@@ -10,7 +10,7 @@ from savg_ray.sampling.parts import Parts
 from savg_ray.weights.fill import fill_deterministic
 from tests.sampling.tiny import ADAPTIVE, tiny_config
 
-SEEDS = [ClipSeeds(1, index) for index in range(3)]
+SEEDS = [ClipSeeds(1, index) for index in range(2)]
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def test_a_clip_is_the_same_in_any_batch_and_order(sampler, solver):
     sample = sampler(**solver, n_frames=2, height_px=8, width_px=8, n_samples=400)
     together = sample(SEEDS)
     first = sample(SEEDS[:1])
-    others = sample(SEEDS[:0:-1])
+    reversed_order = sample(SEEDS[::-1])
     assert same(together[0], first[0])
-    assert all(same(one, other) for one, other in zip(together[1:], others[::-1], strict=True))
+    assert all(same(one, other) for one, other in zip(together, reversed_order[::-1], strict=True))
     assert not np.array_equal(together[0].video, together[1].video)
 
 

@@ -59,11 +59,11 @@ def test_without_super_resolution_the_pictures_stay_small(tmp_path):
 
 def test_only_what_is_missing_or_damaged_is_made_and_bytes_do_not_depend_on_the_batch(tmp_path):
     config = tiny_config(tmp_path)
-    for name, size in (("one", 1), ("two", 2), ("four", 4)):
+    for name, size in (("one", 1), ("four", 4)):
         (tmp_path / name).mkdir()
         run(*make(tmp_path / name, 4, config, size))
     first = contents(tmp_path / "one")
-    assert first == contents(tmp_path / "two") == contents(tmp_path / "four")
+    assert first == contents(tmp_path / "four")
     assert len(set(first.values())) == 4
     clips = tmp_path / "one" / "clips"
     (clips / "seed0_000001.mp4").unlink()
