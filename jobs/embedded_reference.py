@@ -12,7 +12,7 @@ from savg_ray.errors import UserError
 from savg_ray.scenes.settings import SceneSettings
 
 _RECORDINGS = 2
-_SETTINGS = SceneSettings(seed=0, minutes=0.35, width_px=960, reflections=True, ambience=True)
+_SETTINGS = SceneSettings(seed=0, minutes=0.35, width_px=640, reflections=True, ambience=True)
 _PRESET = "laptop"
 
 
