@@ -19,7 +19,7 @@ import typer
 from jobs.command import run_command
 from savg_ray.dataset.annotations import read_annotations
 from savg_ray.dataset.build import RecordingJob, build_in_child
-from savg_ray.dataset.clip_files import PictureMaker, view_of, write_audible_mp4
+from savg_ray.dataset.clip_files import PictureMaker, view_of
 from savg_ray.dataset.config import DatasetConfig, load_dataset_config
 from savg_ray.dataset.labels import write_pixel_labels
 from savg_ray.dataset.layout import DatasetFiles, clip_name
@@ -27,6 +27,7 @@ from savg_ray.dataset.recordings import Recording, find_recordings
 from savg_ray.dataset.sound import SOURCE_RATE_HZ, finished, read_ambisonics
 from savg_ray.errors import UserError
 from savg_ray.media.safe_reader import SafeReader
+from savg_ray.media.writer import write_mp4
 from savg_ray.spatial.ambisonics import encode_gains, rotate_yaw, stereo
 
 _FPS = Fraction(30000, 1001)
@@ -112,7 +113,8 @@ def naive_clip(recording: Recording, start_frame: int, yaw_deg: int, config: Dat
     ambisonics = read_ambisonics(recording.sound, start_s, config.window_s)
     waveform = finished(stereo(rotate_yaw(ambisonics, yaw_deg)), config.sound)
     name = clip_name(recording.name, start_frame, yaw_deg)
-    write_audible_mp4(out / f"{name}.mp4", pictures, Fraction(4), waveform, config)
+    codec = config.sound.codec
+    write_mp4(out / f"{name}.mp4", pictures, Fraction(4), waveform, config.sound.rate_hz, codec, speed="veryfast")
     rows = read_annotations(recording.labels).between(start_frame, start_frame + 50)
     write_pixel_labels(out / f"{name}.csv", rows, yaw_deg, view)
 
