@@ -7,11 +7,16 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from actors.base_sampler import BaseSampler
 from jobs import cli, pools, ray_stream
 from savg_ray.media.reader import read_clip
+from savg_ray.networks.mm_unet import MMUNet
+from savg_ray.networks.sr_unet import SRUNet
+from savg_ray.sampling.config import load_sampling_config
 from savg_ray.stages.write_clip import WriteClipStage
+from savg_ray.weights.fill import fill_deterministic
 from tests.sampling.tiny import ADAPTIVE, write_tiny
 
 
@@ -167,3 +172,28 @@ def test_pools_of_the_configuration_are_checked(sample, tmp_path, tiny, ray_reso
     assert code == 2
     assert "lower size or num_cpus in pools" in " ".join(err.split())
     assert "base" in pools.ACTORS
+
+
+def test_weights_are_loaded_strictly_and_are_part_of_what_a_clip_is(savg, tiny, tmp_path):
+    config = load_sampling_config("savg", tiny)
+    networks = {
+        "model330011.pt": MMUNet(config.base.shape),
+        "model_SR_mmdiff_120000.pt": SRUNet(config.super_resolution.shape),
+    }
+    for salt, (name, network) in enumerate(networks.items()):
+        torch.save(fill_deterministic(network, salt).state_dict(), tmp_path / name)
+    arguments = ("sample", "--n", 1, "--config", tiny, "--runner", "sequential", "--weights-dir", tmp_path)
+    code, _, err = savg(*arguments, "--out", tmp_path / "out")
+    assert code == 0, err
+    assert "official (model330011.pt)" in err
+    code, _, err = savg(*arguments, "--out", tmp_path / "out", "--weights", "filled")
+    assert code == 2
+    assert "was made from another configuration or other weights" in " ".join(err.split())
+    partial = networks["model330011.pt"].state_dict()
+    partial.pop("time_embed.0.weight")
+    (tmp_path / "other").mkdir()
+    torch.save(partial, tmp_path / "other" / "model330011.pt")
+    (tmp_path / "model_SR_mmdiff_120000.pt").rename(tmp_path / "other" / "model_SR_mmdiff_120000.pt")
+    code, _, err = savg(*arguments[:-1], tmp_path / "other", "--out", tmp_path / "out_2")
+    assert code == 2
+    assert "model330011.pt lacks time_embed.0.weight" in " ".join(err.split())

@@ -239,3 +239,18 @@ def test_a_clip_of_another_form_is_named(root, pairs, tmp_path):
     with pytest.raises(ClipError, match=r"short\.mp4 holds frames 20x3x64x64, waveform 2x79000") as caught:
         dataset[1]
     assert caught.value.reason == "other_form"
+
+
+def test_ray_data_streams_the_same_clips(root, ray_resources):
+    import ray.data
+
+    pairs = clip_paths(root, "dev")
+    rows = ray.data.from_items(path_rows(pairs)).map(clip_row, fn_kwargs={"mirror": "paired", "seed": 3, "epoch": 1})
+    dataset = ClipDataset(pairs, mirror="paired", seed=3)
+    dataset.set_epoch(1)
+    there = {item["id"]: item for item in dataset}
+    streamed = list(rows.iter_rows())
+    assert sorted(row["id"] for row in streamed) == sorted(there)
+    for row in streamed:
+        for name in ("frames", "waveform"):
+            np.testing.assert_array_equal(row[name], there[row["id"]][name].numpy())
