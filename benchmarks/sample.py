@@ -22,10 +22,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from jobs.command import run_command
 from jobs.runner import choose_runner
 from jobs.sample import clip_batches, make_request, plan_sampling
+from savg_ray.generation.chain import resolved
 from savg_ray.media.reader import read_clip
 from savg_ray.networks.mm_unet import MMUNet
 from savg_ray.networks.sr_unet import SRUNet
-from savg_ray.sampling.chain import resolved
 from savg_ray.sampling.config import SamplingConfig
 from savg_ray.sampling.upsampler import SCALE, upsampled_rows
 from savg_ray.stages.sequential import use_one_thread

@@ -11,8 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 from benchmarks.scratch import Scratch, filled_weights, preset
 from savg_ray.evaluation.chain import clip_stages, window_stages
 from savg_ray.evaluation.evaluation import Evaluation
-from savg_ray.evaluation.outcome import rows_of
-from savg_ray.stages.batch import Batch, decode
+from savg_ray.stages.batch import Batch, decode, rows_of
 from savg_ray.stages.sequential import use_one_thread
 from savg_ray.stages.stage import Stage
 

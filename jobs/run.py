@@ -22,7 +22,7 @@ from savg_ray.evaluation.feature_store import FeatureStore
 from savg_ray.evaluation.plan import ClipPlan, plan_made
 from savg_ray.evaluation.report import write_report
 from savg_ray.evaluation.scores import score
-from savg_ray.sampling.sampling import Sampling
+from savg_ray.generation.sampling import Sampling
 from savg_ray.stages.batch import Batch
 from savg_ray.stages.stage import drop_at_last_reader
 from savg_ray.weights.choose import ResolvedWeights, WeightsChoice

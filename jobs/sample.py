@@ -15,10 +15,10 @@ from jobs.runner import Device, Runner, StreamRunner, choose_runner, make_folder
 from savg_ray.errors import UserError
 from savg_ray.evaluation.chain import versions
 from savg_ray.files import written_at_once
-from savg_ray.sampling import chain
+from savg_ray.generation import chain
+from savg_ray.generation.sampling import Sampling
 from savg_ray.sampling.config import SamplingConfig, load_sampling_config
 from savg_ray.sampling.generator import construct
-from savg_ray.sampling.sampling import Sampling
 from savg_ray.stages.stage import Stage
 from savg_ray.weights.choose import ResolvedWeights, WeightsChoice, WeightsMode
 from savg_ray.weights.store import WeightStore, default_root

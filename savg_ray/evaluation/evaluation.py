@@ -14,10 +14,10 @@ from savg_ray.config import EvaluationConfig
 from savg_ray.errors import ClipError
 from savg_ray.evaluation.chain import stage_identity
 from savg_ray.evaluation.feature_store import FeatureStore, result_key
-from savg_ray.evaluation.outcome import ClipOutcome, rows_of
+from savg_ray.evaluation.outcome import ClipOutcome
 from savg_ray.evaluation.plan import GENERATED_STAGES, REFERENCE_STAGES, ClipPlan, Plan, WindowBatch
 from savg_ray.protocols.clip_form import Role
-from savg_ray.stages.batch import Batch, decode, encode, object_column
+from savg_ray.stages.batch import Batch, decode, encode, object_column, rows_of
 from savg_ray.weights.choose import ResolvedWeights
 
 ClipKey = tuple[Role, str]

@@ -1,12 +1,11 @@
 """What a run has found out about each clip: results by stage, or the reason why there are none."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from savg_ray.evaluation.plan import ClipPlan
-from savg_ray.stages.batch import Batch, batch_length, decode
+from savg_ray.stages.batch import decode
 
 
 @dataclass
@@ -51,9 +50,3 @@ class ClipOutcome:
         """The inverse of `header`."""
         n_frames, fps, notes = header.tolist()
         self.n_frames, self.fps, self.notes = int(n_frames), float(fps), notes
-
-
-def rows_of(batch: Batch) -> Iterator[dict]:
-    """The rows of a batch, one dictionary each."""
-    for i in range(batch_length(batch)):
-        yield {name: column[i] for name, column in batch.items()}

@@ -1,6 +1,5 @@
 """Which clips are scored, by which stages, and (official protocol) which windows of them."""
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +7,7 @@ from random import Random
 
 from savg_ray.errors import ClipError
 from savg_ray.evaluation.clip_files import clip_id, list_clips
+from savg_ray.files import file_sha256
 from savg_ray.media.reader import check_file, probe_clip
 from savg_ray.media.safe_reader import SafeReader
 from savg_ray.protocols import official_windows
@@ -151,8 +151,3 @@ def _clips(folder: Path, role: Role) -> list[ClipPlan]:
 
 def _csv_name(clip: ClipPlan) -> str:
     return clip.path.stem if clip.role == "generated" else clip.id
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hex."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -15,7 +15,7 @@ class Origin:
     """What a clip's file says of itself, kept as its container's comment.
 
     Attributes:
-        identity: digest of everything that decided the clip (`savg_ray.sampling.identity`).
+        identity: digest of everything that decided the clip (`savg_ray.generation.identity`).
         nfe: calls of the base network that it took; 0 for other generators.
         notes: what happened on the way.
     """

@@ -1,7 +1,7 @@
 """Batches: columns of NumPy arrays, one row a clip; small results travel as .npy bytes, never as pickled objects."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -45,3 +45,9 @@ def stack_padded(arrays: Sequence[np.ndarray]) -> np.ndarray:
 def batch_length(batch: Batch) -> int:
     """Number of rows."""
     return len(next(iter(batch.values())))
+
+
+def rows_of(batch: Batch) -> Iterator[dict]:
+    """The rows of a batch, one dictionary each."""
+    for i in range(batch_length(batch)):
+        yield {name: column[i] for name, column in batch.items()}

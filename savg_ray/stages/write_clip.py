@@ -1,13 +1,13 @@
 """Clip out: each made clip to its mp4, atomically, with a note in it of what it was made from."""
 
 import errno
-import hashlib
 from pathlib import Path
 
 import numpy as np
 
 from savg_ray.clips import Clip
 from savg_ray.errors import ClipError, UserError
+from savg_ray.files import file_sha256
 from savg_ray.media.writer import AudioCodec, write_clip
 from savg_ray.sampling.written import Origin
 from savg_ray.stages.batch import Batch, batch_length, object_column
@@ -54,7 +54,7 @@ class WriteClipStage(Stage):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_clip(path, clip, self.audio_codec, origin.comment())
-            return hashlib.sha256(path.read_bytes()).hexdigest()
+            return file_sha256(path)
         except OSError as error:
             if error.errno in _DISK_IS_FULL:
                 raise UserError(

@@ -9,9 +9,9 @@ import torch
 from savg_ray import files
 from savg_ray.errors import UserError
 from savg_ray.files import part_path
+from savg_ray.generation import chain
+from savg_ray.generation.sampling import Sampling
 from savg_ray.media.reader import read_clip
-from savg_ray.sampling import chain
-from savg_ray.sampling.sampling import Sampling
 from savg_ray.sampling.written import origin_of
 from savg_ray.stages.sequential import run_sequential
 from savg_ray.weights.choose import WeightsChoice

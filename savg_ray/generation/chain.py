@@ -5,10 +5,10 @@ from typing import Any
 
 import torch
 
+from savg_ray.generation.identity import sampling_identity
 from savg_ray.networks.mm_unet import MMUNet
 from savg_ray.networks.sr_unet import SRUNet
 from savg_ray.sampling.config import Precision, SamplingConfig
-from savg_ray.sampling.identity import sampling_identity
 from savg_ray.sampling.upsampler import SCALE, upsampled_rows
 from savg_ray.stages import network_stage
 from savg_ray.stages.base_sampler import BaseSamplerStage

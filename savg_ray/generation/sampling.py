@@ -12,12 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from savg_ray.errors import UserError
-from savg_ray.evaluation.outcome import rows_of
-from savg_ray.evaluation.plan import file_sha256
-from savg_ray.files import written_at_once
-from savg_ray.sampling.identity import clip_id, clip_identity
+from savg_ray.files import file_sha256, written_at_once
+from savg_ray.generation.identity import clip_id, clip_identity
 from savg_ray.sampling.written import origin_of
-from savg_ray.stages.batch import Batch, object_column
+from savg_ray.stages.batch import Batch, object_column, rows_of
 
 _MANIFEST_SCHEMA = pa.schema(
     [

@@ -6,8 +6,8 @@ import pytest
 
 from savg_ray.clips import Clip
 from savg_ray.errors import UserError
+from savg_ray.generation.sampling import Sampling
 from savg_ray.media.writer import write_clip
-from savg_ray.sampling.sampling import Sampling
 from savg_ray.sampling.written import Origin
 
 STAGES = ("base", "write")
