@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from actors.dataset_builder import DatasetBuilder
-from jobs.command import run_command
+from jobs.command import resumable, run_command
 from jobs.one_by_one import alone_in, stream_on_ray
 from jobs.progress import StreamProgress
 from jobs.runner import Runner
@@ -108,11 +108,8 @@ def build_dataset(
     runner: Annotated[Runner, typer.Option(help="ray, or sequential without it.")] = "ray",
 ) -> None:
     """Build a dataset of perspective, stereo clips from 360° recordings."""
-    try:
+    with resumable("finished recordings are kept"):
         content = run_build(recordings, out, load_dataset_config(preset, config), runner)
-    except KeyboardInterrupt:
-        print("interrupted; finished recordings are kept, and the same command goes on from there", file=sys.stderr)
-        raise typer.Exit(130) from None
     print_report(Console(), content, out)
     if content["failed"]:
         raise typer.Exit(3)

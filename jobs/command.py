@@ -1,7 +1,8 @@
-"""How every command ends: a user's mistake is one sentence and exit code 2, never a traceback."""
+"""How every command ends: mistakes and interrupts are one sentence and an exit code, never a traceback."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import typer
 from rich.console import Console
@@ -23,3 +24,13 @@ def run_command(command: Callable[..., None]) -> None:
     program = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     program.command()(command)
     run_program(program)
+
+
+@contextmanager
+def resumable(what_stays: str) -> Iterator[None]:
+    """Work that may be interrupted: it ends with exit code 130, and a sentence that tells what stays."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"interrupted; {what_stays}, and the same command goes on from there", file=sys.stderr)
+        raise typer.Exit(130) from None

@@ -1,6 +1,5 @@
 """The evaluation job: two folders of clips in, metrics.json and what is behind it out."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from jobs.command import run_command
+from jobs.command import resumable, run_command
 from jobs.runner import Device, Runner, StreamRunner, choose_runner, make_folder, print_pools
 from savg_ray.config import EvaluationConfig, load_config
 from savg_ray.evaluation.chain import NETWORKS, clip_stages, window_stages
@@ -133,11 +132,8 @@ def evaluate(
         cache=cache,
         dry_run=dry_run,
     )
-    try:
+    with resumable("what was computed is kept"):
         content = run_evaluation(request, choose_runner(runner, device), Console(stderr=True))
-    except KeyboardInterrupt:
-        print("interrupted; what was computed is kept, and the same command goes on from there", file=sys.stderr)
-        raise typer.Exit(130) from None
     if content is None:
         return
     print_results(Console(), content, out)

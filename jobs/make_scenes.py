@@ -10,7 +10,7 @@ import numpy as np
 import typer
 from pydantic import ValidationError
 
-from jobs.command import run_command
+from jobs.command import resumable, run_command
 from jobs.one_by_one import alone_in, stream_on_ray
 from jobs.progress import StreamProgress
 from jobs.runner import Runner, make_folder
@@ -82,11 +82,8 @@ def make_scenes(
         )
     except ValidationError as error:
         raise UserError(f"--size {size} does not fit H.264; use a multiple of 4.") from error
-    try:
+    with resumable("finished recordings stay"):
         failures = run_make_scenes(out, recordings, settings, runner)
-    except KeyboardInterrupt:
-        print("interrupted; finished recordings stay, and the same command goes on from there", file=sys.stderr)
-        raise typer.Exit(130) from None
     print(f"{recordings - len(failures)} of {recordings} recordings are in {out}", file=sys.stderr)
     if failures:
         raise typer.Exit(3)

@@ -1,6 +1,5 @@
 """The whole job: sample clips and score them, in one stream."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +8,7 @@ import typer
 from rich.console import Console
 
 from jobs import sample
-from jobs.command import run_command
+from jobs.command import resumable, run_command
 from jobs.embedded_reference import embedded_reference
 from jobs.evaluate import DEFAULT_CACHE, Request, print_results, run_evaluation
 from jobs.runner import StreamRunner, choose_runner, print_pools
@@ -126,23 +125,15 @@ def run(
 ) -> None:
     """Sample clips and score them against reference clips, in one stream."""
     request = sample.make_request(n, preset, seed, out, config, weights, weights_dir, generator, generator_config)
+    if reference is None and preset != _PRESET_WITHOUT_REFERENCE:
+        raise UserError("Clips are scored against others: name a folder of them with --reference.")
     choice = WeightsChoice(weights or request.config.weights, WeightStore(weights_dir or default_root()))
+    scorers = {name: choice.resolve(name) for name in NETWORKS}
     streams, console = choose_runner(runner, device), Console(stderr=True)
-    if reference is None:
-        if preset != _PRESET_WITHOUT_REFERENCE:
-            raise UserError("Clips are scored against others: name a folder of them with --reference.")
-        reference = embedded_reference(out / "reference", runner, console)
-    scoring = ScoreRequest(
-        reference=reference,
-        config=load_config(request.config.evaluation),
-        weights={name: choice.resolve(name) for name in NETWORKS},
-        cache=cache,
-    )
-    try:
+    with resumable("clips and scores stay"):
+        reference = reference or embedded_reference(out / "reference", runner, console)
+        scoring = ScoreRequest(reference, load_config(request.config.evaluation), scorers, cache)
         content = sample_and_score(request, scoring, streams, console)
-    except KeyboardInterrupt:
-        print("interrupted; clips and scores stay, and the same command goes on from there", file=sys.stderr)
-        raise typer.Exit(130) from None
     print_results(Console(), content, out)
     if content["n_failed"]:
         raise typer.Exit(3)

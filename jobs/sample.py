@@ -1,22 +1,21 @@
 """The sampling job: clip ids in, mp4 files and a manifest out."""
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 from rich.console import Console
 
-from jobs.command import run_command
+from jobs.command import resumable, run_command
 from jobs.runner import Device, Runner, StreamRunner, choose_runner, make_folder, print_pools
 from savg_ray.errors import UserError
 from savg_ray.evaluation.chain import versions
 from savg_ray.files import written_at_once
 from savg_ray.generation import chain
 from savg_ray.generation.sampling import Sampling
+from savg_ray.presets import read_yaml
 from savg_ray.sampling.config import SamplingConfig, load_sampling_config
 from savg_ray.sampling.generator import construct
 from savg_ray.stages.stage import Stage
@@ -160,20 +159,8 @@ def make_request(
         config=loaded,
         weights={name: choice.resolve(name) for name in names},
         generator=generator,
-        generator_settings=_settings(generator_config),
+        generator_settings=read_yaml(generator_config) if generator_config else {},
     )
-
-
-def _settings(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    try:
-        settings = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"--generator-config {path} cannot be read ({' '.join(str(error).split())}).") from error
-    if not isinstance(settings, dict):
-        raise UserError(f"--generator-config {path} must hold keys and values.")
-    return settings
 
 
 N = Annotated[int, typer.Option(min=1, help="How many clips the folder shall hold.")]
@@ -215,11 +202,8 @@ def sample(
         return
     write_origin(request, streams.device)
     sampling = work.sampling
-    try:
+    with resumable("finished clips stay"):
         streams.stream(work.stages, clip_batches(request, work), pools, "clips", sampling.take, sampling.flush)
-    except KeyboardInterrupt:
-        print("interrupted; finished clips stay, and the same command goes on from there", file=sys.stderr)
-        raise typer.Exit(130) from None
     print_outcome(Console(), sampling)
     if sampling.failed:
         raise typer.Exit(3)

@@ -1,5 +1,6 @@
 """Files that are there as a whole or not at all, and their digests."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -26,3 +27,8 @@ def written_at_once(path: Path) -> Iterator[Path]:
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, in hex."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def disk_is_full(error: OSError) -> bool:
+    """Whether writing failed for want of space, or of the user's share of it."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -30,9 +30,9 @@ def load_preset(model: type[Model], folder: Path, preset: str, overrides: Path |
     if preset not in preset_names(folder):
         raise UserError(f"There is no preset {preset!r}; the presets are {', '.join(preset_names(folder))}.")
     path = folder / f"{preset}.yaml"
-    values = _read_yaml(path)
+    values = read_yaml(path)
     if overrides is not None:
-        values, path = _merged(values, _read_yaml(overrides)), overrides
+        values, path = _merged(values, read_yaml(overrides)), overrides
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -47,7 +47,12 @@ def _merged(values: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The keys and values of a YAML file; none of an empty one.
+
+    Raises:
+        UserError: missing or malformed, or no keys and values.
+    """
     try:
         values = yaml.safe_load(path.read_text())
     except OSError as error:

@@ -1,18 +1,16 @@
 """One recording after another, from the settings of a folder."""
 
-import errno
 from collections.abc import Callable
 from pathlib import Path
 
 from savg_ray.errors import ClipError
+from savg_ray.files import disk_is_full
 from savg_ray.scenes.compose import compose_scene
 from savg_ray.scenes.pictures.painter import ScenePainter
 from savg_ray.scenes.recording import DISK_FULL, recording_files, write_recording
 from savg_ray.scenes.script import Scene
 from savg_ray.scenes.settings import SceneSettings
 from savg_ray.scenes.truth import Painter
-
-_DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 PainterOf = Callable[[Scene, int, int], Painter]
 """(scene, width, height) to what draws it."""
@@ -36,7 +34,7 @@ def make_recording(out: Path, settings: SceneSettings, recording: int, painter_o
         painter = painter_of(scene, settings.width_px, settings.width_px // 2)
         write_recording(files, scene, painter, settings.width_px)
     except OSError as error:
-        if error.errno in _DISK_IS_FULL:
+        if disk_is_full(error):
             message = f"The disk of {out} is full; free space, and the same command goes on from there."
             raise ClipError(DISK_FULL, message) from error
         raise ClipError("failed", f"{files.video.stem} cannot be written ({error}).") from error

@@ -1,13 +1,12 @@
 """Clip out: each made clip to its mp4, atomically, with a note in it of what it was made from."""
 
-import errno
 from pathlib import Path
 
 import numpy as np
 
 from savg_ray.clips import Clip
 from savg_ray.errors import ClipError, UserError
-from savg_ray.files import file_sha256
+from savg_ray.files import disk_is_full, file_sha256
 from savg_ray.media.writer import AudioCodec, write_clip
 from savg_ray.sampling.written import Origin
 from savg_ray.stages.batch import Batch, batch_length, object_column
@@ -15,7 +14,6 @@ from savg_ray.stages.stage import Row, Stage, asked_outcomes, with_errors
 
 # The official files are clipped here before they are written (``logger.py`` of the official sampler).
 _LARGEST_SAMPLE = np.float32(0.99)
-_DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class WriteClipStage(Stage):
@@ -56,7 +54,7 @@ class WriteClipStage(Stage):
             write_clip(path, clip, self.audio_codec, origin.comment())
             return file_sha256(path)
         except OSError as error:
-            if error.errno in _DISK_IS_FULL:
+            if disk_is_full(error):
                 raise UserError(
                     f"The disk of {path.parent} is full; free space, and the same command goes on from there."
                 ) from error

@@ -6,7 +6,7 @@ from savg_ray.presets import preset_names
 
 
 def test_the_presets_say_what_is_known_of_the_two_datasets():
-    assert preset_names(PRESETS) == ["dcase2025", "laptop", "savgbench"]
+    assert preset_names(PRESETS) == ["dcase2025", "laptop", "savgbench", "training"]
     ours, sibling = load_dataset_config("savgbench"), load_dataset_config("dcase2025")
     assert (ours.window_s, ours.windows.grid.step_frames, ours.windows.grid.yaw_step_deg) == (5.0, 5, 10)
     assert (ours.rules.classes, ours.rules.other_classes, ours.rules.min_active_frames) == ((0, 1, 9), "drop", 40)
