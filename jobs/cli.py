@@ -9,6 +9,7 @@ from jobs.evaluate import evaluate
 from jobs.make_scenes import make_scenes
 from jobs.run import run
 from jobs.sample import sample
+from jobs.train import train
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -16,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Generate and score spatially aligned audio-video.",
 )
-for command in (make_scenes, build_dataset, sample, run, evaluate):
+for command in (make_scenes, build_dataset, sample, run, evaluate, train):
     app.command()(command)
 app.add_typer(weights.app, name="weights")
 

@@ -9,7 +9,7 @@ FIRST_AVERAGED_EPOCH = 31
 _WARM_UP_EPOCHS = 5
 _COSINE_EPOCHS = 25
 _START = 2e-4
-_PEAK = 1e-3
+PEAK = 1e-3
 _FLOOR = 5e-4
 
 
@@ -20,6 +20,6 @@ def learning_rate(epoch: int) -> float:
     31, which stays. From epoch 31 to 40 the weights of the epochs are averaged with equal weight.
     """
     if epoch <= _WARM_UP_EPOCHS:
-        return _START + (_PEAK - _START) * (epoch - 1) / _WARM_UP_EPOCHS
+        return _START + (PEAK - _START) * (epoch - 1) / _WARM_UP_EPOCHS
     share = min((epoch - 1 - _WARM_UP_EPOCHS) / _COSINE_EPOCHS, 1.0)
-    return _FLOOR + (_PEAK - _FLOOR) * (1 + math.cos(math.pi * share)) / 2
+    return _FLOOR + (PEAK - _FLOOR) * (1 + math.cos(math.pi * share)) / 2
