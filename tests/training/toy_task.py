@@ -1,5 +1,8 @@
 """A task that learns a line from points: training in a moment."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import nn
@@ -12,8 +15,10 @@ class LineTask:
     export_name = "line.safetensors"
     best = ("error", False)
 
-    def __init__(self, n=10, nan_at=None, norm=False, dropout=0.0):
+    def __init__(self, n=10, nan_at=None, norm=False, dropout=0.0, dies_at=None, grave=None):
+        """``dies_at``: the position at which the process that computes it is killed, once; ``grave`` notes it."""
         self.n, self.nan_at, self.norm, self.dropout = n, nan_at, norm, dropout
+        self.dies_at, self.grave = dies_at, grave
 
     def build(self):
         return nn.Sequential(
@@ -32,6 +37,9 @@ class LineTask:
         return {"x": x, "y": y}
 
     def loss(self, network, batch):
+        if self.dies_at in batch["draw"][:, 1].tolist() and not Path(self.grave).exists():
+            Path(self.grave).touch()
+            os._exit(1)
         noise = batch_noise(draws_of(batch["draw"]), "noise", (1,), batch["y"].device)
         loss = (network(batch["x"]) - batch["y"] - 0.01 * noise).square().mean()
         return {"loss": loss, "twice": 2 * loss}
