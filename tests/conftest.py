@@ -13,6 +13,13 @@ from savg_ray.stages.sequential import use_one_thread
 use_one_thread()
 
 
+def pytest_collection_modifyitems(items):
+    """Tests that may start Ray run in one process: two Rays would only take turns on the same cores."""
+    for item in items:
+        if "ray_resources" in item.fixturenames or "savg" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("ray"))
+
+
 @pytest.fixture(scope="session")
 def ray_resources():
     """A Ray of this machine's own, started at the first test that needs it."""
