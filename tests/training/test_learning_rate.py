@@ -21,4 +21,4 @@ def test_half_a_cosine_down_to_a_share():
     assert (
         found[19] == pytest.approx(0.01) and found[59] == pytest.approx(0.0055) and found[99] == pytest.approx(0.001)
     )
-    assert all(after < before for before, after in zip(found[19:], found[20:], strict=False))
+    assert all(after < before for before, after in pairwise(found[19:]))
