@@ -34,6 +34,20 @@ def read_clip(path: Path) -> Clip:
     return Clip(path.stem, frames, float(fps), waveform, rate_hz, path)
 
 
+def read_sound(path: Path) -> tuple[np.ndarray, int]:
+    """Decode the sound of a media file alone, as `read_clip` does: no picture is looked at.
+
+    Returns:
+        waveform float32 (C, L), and its samples per second.
+
+    Raises:
+        ClipError: as `read_clip`, as far as sound is concerned.
+    """
+    check_file(path)
+    with _open(path) as container:
+        return _decode_sound(container, path)
+
+
 def probe_clip(path: Path) -> ClipHeader:
     """Sizes and rates of a media file, from its packets alone (nothing is decoded).
 

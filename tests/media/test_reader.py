@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from savg_ray.errors import ClipError
-from savg_ray.media.reader import check_file, probe_clip, read_clip
+from savg_ray.media.reader import check_file, probe_clip, read_clip, read_sound
 from savg_ray.media.resample import pcm16
 from savg_ray.media.writer import write_clip
 from savg_ray.scenes.walker import walker_clip
@@ -46,6 +46,14 @@ def test_what_is_written_is_read_back(tmp_path):
     mean_square = np.mean((clip.frames.astype(float) - CLIP.frames) ** 2)
     assert 10 * np.log10(255**2 / mean_square) > 35
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_sound_alone_is_the_same_sound(tmp_path):
+    write_clip(tmp_path / "a.mp4", CLIP)
+    waveform, rate_hz = read_sound(tmp_path / "a.mp4")
+    np.testing.assert_array_equal(waveform, read_clip(tmp_path / "a.mp4").waveform)
+    assert rate_hz == CLIP.rate_hz
+    assert reason_of(read_sound, write_media(tmp_path / "film.mp4", CLIP.frames, None)) == "no_audio"
 
 
 def test_mp3_sound_as_in_the_official_files(tmp_path):

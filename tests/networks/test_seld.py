@@ -65,6 +65,29 @@ def test_bfloat16_stays_close(net):
     assert (rough - exact).abs().max() < 0.1
 
 
+@torch.inference_mode()
+def test_mini_is_small_and_answers_in_the_same_form():
+    torch.manual_seed(0)
+    mini = seld.SeldNet(seld.SeldConfig.mini()).eval()
+    assert 0.3e6 < sum(p.numel() for p in mini.parameters()) < 1.2e6
+    assert list(mini.state_dict()) == list(seld.SeldNet().state_dict())
+    for output in mini(some_features(2, frames=128)):
+        assert output.shape == (2, 2, 128)
+        assert torch.equal(output[:, :, ::4], output[:, :, 3::4])
+
+
+@torch.inference_mode()
+def test_mini_knows_no_jump_of_the_phase_and_takes_silence():
+    torch.manual_seed(0)
+    mini = seld.SeldNet(seld.SeldConfig.mini()).eval()
+    features = torch.zeros(1, 3, seld.N_BINS, 8)
+    turned = features.clone()
+    turned[:, 2] = 2 * torch.pi
+    for silent, after in zip(mini(features), mini(turned), strict=True):
+        assert silent.isfinite().all()
+        torch.testing.assert_close(silent, after, atol=1e-5, rtol=0)
+
+
 @pytest.mark.gpu
 @torch.inference_mode()
 def test_gpu_agrees_with_cpu(net):
