@@ -39,22 +39,38 @@ def boxes_folder(root: Path, split: str) -> Path:
     return root / f"boxes_{split}"
 
 
-def read_boxes(path: Path, n_frames: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def ensure_boxes(root: Path, split: str, recordings: Path | None) -> None:
+    """Write the boxes of a split unless they are there already.
+
+    Raises:
+        UserError: they are not, and cannot be written.
+    """
+    folder = boxes_folder(root, split)
+    if folder.is_dir():
+        return
+    if recordings is None:
+        raise UserError(
+            f"{folder} is missing; set task.recordings to the folder of scenes that {root} was built from, or put a "
+            "csv of boxes for each clip there."
+        )
+    write_boxes(root, split, recordings)
+
+
+def read_boxes(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The boxes of a clip: frames int64 (n,), labels int64 (n,) 0 or -1, and float32 (n, 4) x0, y0, x1, y1 in px.
 
     Raises:
-        ClipError: ``bad_rows`` for a file that is missing or not of the form, or rows that no clip of this length
-            can have.
+        ClipError: ``bad_rows`` for a file that is missing or not of the form.
     """
     rows = read_rows(path)
     frames, labels = rows[:, 0].astype(np.int64), rows[:, 1].astype(np.int64)
-    good = (frames == rows[:, 0]) & (frames >= 0) & (frames < n_frames) & np.isin(rows[:, 1], (PERSON, HARDLY_SEEN))
+    good = (frames == rows[:, 0]) & (frames >= 0) & np.isin(rows[:, 1], (PERSON, HARDLY_SEEN))
     good &= (rows[:, 4] > rows[:, 2]) & (rows[:, 5] > rows[:, 3])
     for line in np.flatnonzero(~good)[:1].tolist():
         raise ClipError(
             "bad_rows",
-            f"{path} line {line + 1} is no box of a clip of {n_frames} frames; each needs such a frame, class 0 "
-            "or -1, and x0 < x1, y0 < y1: write the file again",
+            f"{path} line {line + 1} is no box: a frame from 0, class 0 or -1, and x0 < x1, y0 < y1; write "
+            "the file again",
         )
     return frames, labels, rows[:, 2:].astype(np.float32)
 
@@ -79,6 +95,9 @@ def write_boxes(root: Path, split: str, recordings: Path) -> None:
             write_rows(part / f"{clip}.csv", rows)
         os.replace(part, folder)
     except OSError as error:
+        # Another worker may have been faster.
+        if folder.is_dir():
+            return
         raise UserError(
             f"{folder} cannot be written ({error.strerror}); free space or mend its permissions."
         ) from error

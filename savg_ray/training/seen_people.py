@@ -117,8 +117,10 @@ def _limits(
 ) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """From where to where each sphere can be seen on the plane at distance 1, to the right and upwards."""
     first, last, bottom, top = (edge[..., None] for edge in np.moveaxis(shown_deg, -1, 0))
-    middle = wrap_deg((first + last) / 2 - yaw_deg)
-    sides = [middle + side * (last - first) / 2 for side in (-1, 1)]
+    # What reaches half around the camera has no side edges in a flat picture.
+    around = last - first >= 180
+    middle = np.where(around, 0, wrap_deg((first + last) / 2 - yaw_deg))
+    sides = [middle + side * np.where(around, 180, (last - first) / 2) for side in (-1, 1)]
     x = [np.tan(np.radians(np.clip(side, -_ASIDE_DEG, _ASIDE_DEG))) for side in sides]
     # Lines of constant elevation are hyperbolas in a flat picture: this is where they cross the sphere's column.
     aside = np.cos(np.radians(np.clip(right_deg, -_ASIDE_DEG, _ASIDE_DEG)))

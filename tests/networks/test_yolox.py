@@ -173,3 +173,35 @@ def test_gpu_agrees_with_cpu(net):
     found, expected = on_gpu(frames)[0], net(frames)[0]
     assert found.boxes_px.is_cuda
     torch.testing.assert_close(found.scores[:60].cpu(), expected.scores[:60], atol=1e-2, rtol=0)
+
+
+def test_nano_takes_pictures_of_256_as_they_are():
+    frames = toy_frames("toy_256")
+    x, scale_wh = yolox.preprocess(frames, 256)
+    assert scale_wh == (1, 1) and (x.permute(0, 2, 3, 1).numpy() == frames).all()
+    nano = yolox.Yolox(yolox.YoloxConfig.nano()).eval()
+    outputs = nano.head_outputs(x.float())
+    assert [tuple(level.cls.shape[1:]) for level in outputs] == [(1, 32, 32), (1, 16, 16), (1, 8, 8)]
+    assert sum(parameter.numel() for parameter in nano.parameters()) < 600_000
+
+
+def test_boxes_of_a_smaller_net_are_in_pixels_of_the_picture():
+    """A wide picture is halved to fit, and boxes come back at its own size."""
+    net = yolox.Yolox(yolox.YoloxConfig(width=0.125, n_classes=1, side_px=64)).eval()
+    outputs = [level(torch.full((1, side, side), 1e-4), torch.tensor(2.0)) for side in (8, 4, 2)]
+    outputs[0].cls[0, 7, 2, 3] = 15.0
+    net.head_outputs = lambda x: outputs
+    (found,) = net(np.zeros((1, 32, 128, 3), np.uint8))
+    torch.testing.assert_close(found.boxes_px, torch.tensor([[32.0, 16, 64, 48]]))
+
+
+def test_an_untrained_net_sees_nothing():
+    nano = yolox.Yolox(yolox.YoloxConfig.nano()).eval()
+    (found,) = nano(toy_frames("toy_256"))
+    assert len(yolox.person_boxes(found)) == 0
+
+
+@pytest.mark.parametrize("wrong", [{"width": 0.01}, {"depth": 0}, {"n_classes": 0}, {"side_px": 100}, {"side_px": 0}])
+def test_sizes_that_no_net_has(wrong):
+    with pytest.raises(ValueError):
+        yolox.YoloxConfig(**wrong)
