@@ -33,10 +33,19 @@ def load_preset(model: type[Model], folder: Path, preset: str, overrides: Path |
     values = read_yaml(path)
     if overrides is not None:
         values, path = _merged(values, read_yaml(overrides)), overrides
+    return validated(model, values, path)
+
+
+def validated(model: type[Model], values: dict[str, Any], source: Path | str) -> Model:
+    """Keys and values as a model; ``source`` says in errors where they come from.
+
+    Raises:
+        UserError: unknown key or a value out of range.
+    """
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise UserError(_first_complaint(error, model, path)) from error
+        raise UserError(_first_complaint(error, model, source)) from error
 
 
 def _merged(values: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -66,15 +75,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-def _first_complaint(error: ValidationError, model: type[BaseModel], path: Path) -> str:
+def _first_complaint(error: ValidationError, model: type[BaseModel], source: Path | str) -> str:
     problem = error.errors()[0]
     key = ".".join(str(part) for part in problem["loc"] if part != "[key]")
     if problem["type"] == "extra_forbidden":
         close = difflib.get_close_matches(str(problem["loc"][-1]), sorted(_all_keys(model)), n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"the keys are {', '.join(model.model_fields)}."
-        return f"{path}: unknown key {key!r}; {hint}"
+        return f"{source}: unknown key {key!r}; {hint}"
     where = f"key {key!r}: " if key else ""
-    return f"{path}: {where}{problem['msg'].removeprefix('Value error, ')}."
+    return f"{source}: {where}{problem['msg'].removeprefix('Value error, ')}."
 
 
 def _all_keys(model: type[BaseModel]) -> set[str]:

@@ -1,11 +1,10 @@
 """Windowed attention between video and audio: each frame looks at the sound around it, and the sound back."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from savg_ray.networks.mm_layers import NamedGroupNorm, PointwiseAudioConv, PointwiseVideoConv
-from savg_ray.networks.unet_parts import multiplied, zeroed
+from savg_ray.networks.unet_parts import attended, multiplied, zeroed
 
 
 class CrossAttention(nn.Module):
@@ -64,7 +63,7 @@ class CrossAttention(nn.Module):
         """Queries (B, F, T, C) and windows (B, F, W, 2C) to (B, F, T, C)."""
         q = queries.unflatten(3, (self.n_heads, -1)).transpose(2, 3)
         k, v = windows.unflatten(3, (2, self.n_heads, -1)).permute(3, 0, 1, 4, 2, 5)
-        out = F.scaled_dot_product_attention(q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1))
+        out = attended(q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1))
         return out.transpose(1, 2).flatten(2).unflatten(0, queries.shape[:2])
 
 

@@ -12,6 +12,14 @@ from savg_ray.networks.cross_attention import CrossAttention
 from savg_ray.networks.mm_layers import AUDIO_FACTOR, AudioConv, NamedGroupNorm, VideoConv3d
 from savg_ray.networks.mm_residual import InitialBlock
 from savg_ray.networks.mm_wiring import Wiring
+from savg_ray.networks.packing import (
+    packed_frames,
+    packed_pictures,
+    packed_sound,
+    unpacked_frames,
+    unpacked_pictures,
+    unpacked_sound,
+)
 from savg_ray.networks.unet_config import MMUNetConfig
 from savg_ray.networks.unet_parts import TimeEmbedding, silu, zeroed
 
@@ -38,13 +46,14 @@ class MMUNet(nn.Module):
         self.time_embed = TimeEmbedding(width, width)
         first = width * config.multipliers[0]
         wiring = Wiring(config)
-        self.input_blocks = nn.ModuleList(
-            [nn.ModuleList([InitialBlock(config.video_channels, config.audio_channels, first)]), *wiring.encoder()]
-        )
+        video_channels = config.video_channels * config.video_patch_px**2 * config.frame_patch
+        audio_channels = config.audio_channels * config.audio_patch
+        initial = InitialBlock(video_channels, audio_channels, first)
+        self.input_blocks = nn.ModuleList([nn.ModuleList([initial]), *wiring.encoder()])
         self.middle_blocks = wiring.middle()
         self.output_blocks = nn.ModuleList(wiring.decoder())
-        n_outputs = config.video_channels * (2 if config.learned_variance else 1)
-        audio_out, video_out = zeroed(AudioConv(first, config.audio_channels)), zeroed(VideoConv3d(first, n_outputs))
+        n_outputs = video_channels * (2 if config.learned_variance else 1)
+        audio_out, video_out = zeroed(AudioConv(first, audio_channels)), zeroed(VideoConv3d(first, n_outputs))
         self.audio_out = nn.Sequential(NamedGroupNorm(first), nn.SiLU(), audio_out)
         self.video_out = nn.Sequential(NamedGroupNorm(first), nn.SiLU(), video_out)
         blocks = {name: block for name, block in self.named_modules() if isinstance(block, CrossAttention)}
@@ -55,11 +64,13 @@ class MMUNet(nn.Module):
     @property
     def shift_ranges(self) -> list[int]:
         """The largest legal shift of every block in ``shift_keys``, for clips of the configured length."""
-        return self._largest_shifts(self.config.n_frames)
+        return self._largest_shifts(self.config.n_packed_frames)
 
     def draw_shifts(self, generator: random.Random, n_frames: int | None = None) -> list[int]:
         """Shifts of one forward pass as the official code draws them, in the order of ``shift_keys``."""
-        return [generator.randint(0, largest) for largest in self._largest_shifts(n_frames or self.config.n_frames)]
+        return [
+            generator.randint(0, largest) for largest in self._largest_shifts(n_frames or self.config.n_packed_frames)
+        ]
 
     def forward(
         self, video: Tensor, audio: Tensor, timesteps: Tensor, shifts: Shifts | None = None
@@ -80,11 +91,13 @@ class MMUNet(nn.Module):
             UserError: a size that the levels cannot halve, too few frames for a window, or bad shifts.
         """
         self.check_sizes(*video.shape[1:2], *video.shape[3:], audio.shape[2])
-        shift = iter(self._shift_columns(shifts, len(video), video.shape[1], video.device))
+        shift = iter(self._shift_columns(shifts, len(video), video.shape[1] // self.config.frame_patch, video.device))
         embedding = self.time_embed(timesteps)
         dtype = self.input_blocks[0][0].audio_conv.audio_conv.weight.dtype
-        v, a = video.permute(0, 1, 3, 4, 2).to(dtype), audio.transpose(1, 2).to(dtype)
-        v, a = v.contiguous(), a.contiguous()
+        config = self.config
+        v = packed_frames(packed_pictures(video, config.video_patch_px), config.frame_patch)
+        v = v.permute(0, 1, 3, 4, 2).to(dtype).contiguous()
+        a = packed_sound(audio, config.audio_patch).transpose(1, 2).to(dtype).contiguous()
         skips = []
         for blocks in self.input_blocks:
             v, a = self._run(blocks, v, a, embedding, shift)
@@ -95,16 +108,26 @@ class MMUNet(nn.Module):
             v, a = torch.cat((v, video_skip), dim=4), torch.cat((a, audio_skip), dim=2)
             v, a = self._run(blocks, v, a, embedding, shift)
         v, a = _head(self.video_out, v), _head(self.audio_out, a)
-        return v.permute(0, 1, 4, 2, 3).to(video.dtype), a.transpose(1, 2).to(audio.dtype)
+        v = unpacked_frames(v.permute(0, 1, 4, 2, 3), config.frame_patch)
+        v, a = unpacked_pictures(v, config.video_patch_px), unpacked_sound(a.transpose(1, 2), config.audio_patch)
+        return v.to(video.dtype), a.to(audio.dtype)
 
     def check_sizes(self, n_frames: int, height_px: int, width_px: int, n_samples: int) -> None:
         """Raises UserError, saying what is legal, for clips that the network cannot take."""
-        side, length = 2 ** (len(self.config.multipliers) - 1), AUDIO_FACTOR ** (len(self.config.multipliers) - 1)
+        n_halvings = len(self.config.multipliers) - 1
+        side = 2**n_halvings * self.config.video_patch_px
+        length = AUDIO_FACTOR**n_halvings * self.config.audio_patch
         if height_px % side or width_px % side or min(height_px, width_px) < side:
             raise UserError(
                 f"The multimodal UNet cannot halve {height_px}×{width_px} pixels at every level: "
                 f"height and width must be multiples of {side}."
             )
+        if n_frames % self.config.frame_patch:
+            raise UserError(
+                f"The multimodal UNet packs {self.config.frame_patch} frames into one and got {n_frames}: "
+                f"give clips of a multiple of {self.config.frame_patch} frames."
+            )
+        n_frames //= self.config.frame_patch
         if n_samples % length or n_samples < length * n_frames:
             raise UserError(
                 f"The multimodal UNet cannot take {n_samples} samples with {n_frames} frames: the number of samples "

@@ -39,7 +39,7 @@ class Wiring:
     def middle(self) -> nn.ModuleList:
         """The official code puts a cross-attention over all frames between the two only for windows 1, 4, 8."""
         first = self._residual(self.channels, self.channels, attention=True)
-        cross = [self._cross_attention(self.config.n_frames, shifted=False)]
+        cross = [self._cross_attention(self.config.n_packed_frames, shifted=False)]
         if self.config.cross_attention_windows != _WINDOWS_WITH_A_MIDDLE_ONE:
             cross = []
         last = self._residual(self.channels, self.channels, attention=True)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from savg_ray.errors import UserError
+from savg_ray.networks.packing import packed_pictures, unpacked_pictures
 from savg_ray.networks.unet_config import SRUNetConfig
 from savg_ray.networks.unet_parts import (
     GroupNorm,
@@ -39,11 +40,12 @@ class SRUNet(nn.Module):
         first = config.base_channels * config.multipliers[0]
         self.time_embed = TimeEmbedding(config.base_channels, _EMBEDDING_FACTOR * config.base_channels)
         wiring = _Wiring(config)
-        first_conv = ImageConv(2 * config.image_channels, first, 3, padding=1)
+        channels = config.image_channels * config.patch_px**2
+        first_conv = ImageConv(2 * channels, first, 3, padding=1)
         self.input_blocks = nn.ModuleList([nn.ModuleList([first_conv]), *wiring.encoder()])
         self.middle_block = wiring.middle()
         self.output_blocks = nn.ModuleList(wiring.decoder())
-        n_outputs = config.image_channels * (2 if config.learned_variance else 1)
+        n_outputs = channels * (2 if config.learned_variance else 1)
         self.out = nn.Sequential(GroupNorm(first), nn.SiLU(), zeroed(ImageConv(first, n_outputs, 3, padding=1)))
 
     def forward(self, x: Tensor, timesteps: Tensor, low_res: Tensor) -> Tensor:
@@ -63,7 +65,8 @@ class SRUNet(nn.Module):
         self.check_sizes(*x.shape[2:])
         larger = F.interpolate(low_res, x.shape[2:], mode="bilinear", align_corners=False)
         embedding = self.time_embed(timesteps)
-        h = torch.cat((x, larger.to(x.dtype)), dim=1).permute(0, 2, 3, 1).contiguous().to(self.out[2].weight.dtype)
+        h = packed_pictures(torch.cat((x, larger.to(x.dtype)), dim=1), self.config.patch_px)
+        h = h.permute(0, 2, 3, 1).contiguous().to(self.out[2].weight.dtype)
         skips = []
         for blocks in self.input_blocks:
             h = self._run(blocks, h, embedding)
@@ -72,11 +75,12 @@ class SRUNet(nn.Module):
         for blocks in self.output_blocks:
             h = self._run(blocks, torch.cat((h, skips.pop()), dim=3), embedding)
         norm, _, conv = self.out
-        return conv(silu(_normalised(norm, h))).permute(0, 3, 1, 2).to(x.dtype)
+        h = conv(silu(_normalised(norm, h))).permute(0, 3, 1, 2)
+        return unpacked_pictures(h, self.config.patch_px).to(x.dtype)
 
     def check_sizes(self, height_px: int, width_px: int) -> None:
         """Raises UserError, saying what is legal, for pictures that the network cannot take."""
-        side = 2 ** (len(self.config.multipliers) - 1)
+        side = 2 ** (len(self.config.multipliers) - 1) * self.config.patch_px
         if height_px % side or width_px % side or min(height_px, width_px) < side:
             raise UserError(
                 f"The super-resolution UNet cannot halve {height_px}×{width_px} pixels at every level: "

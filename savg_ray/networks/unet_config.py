@@ -14,7 +14,10 @@ class MMUNetConfig:
     """Shape of the multimodal UNet; the defaults are those of the official SAVGBench checkpoint.
 
     Rates are downsampling factors of the picture's side (1, 2, 4, …) at which blocks attend. ``recompute`` trades
-    time for memory in training: activations of a block are computed again in the backward pass.
+    time for memory in training: activations of a block are computed again in the backward pass. ``video_patch_px``,
+    ``frame_patch`` and ``audio_patch`` are ours: the network works on squares of so many pixels a side, stretches of
+    so many frames and stretches of so many samples as single places (`savg_ray.networks.packing`), from which rates
+    and windows then count.
     """
 
     n_frames: int = 20
@@ -37,23 +40,38 @@ class MMUNetConfig:
     learned_variance: bool = False
     dropout: float = 0.0
     recompute: bool = False
+    video_patch_px: int = 1
+    frame_patch: int = 1
+    audio_patch: int = 1
 
     def __post_init__(self) -> None:
         _check_channels(self.base_channels, self.multipliers)
+        _check_patch("video_patch", self.video_patch_px)
+        _check_patch("frame_patch", self.frame_patch)
+        _check_patch("audio_patch", self.audio_patch)
+        if self.n_frames % self.frame_patch:
+            raise UserError(
+                f"frame_patch {self.frame_patch} does not divide clips of {self.n_frames} frames: give a divisor."
+            )
         if len(self.cross_attention_rates) != len(self.cross_attention_windows):
             raise UserError(
                 f"cross_attention_resolutions names {len(self.cross_attention_rates)} rates and "
                 f"cross_attention_windows {len(self.cross_attention_windows)} windows: give one window for each rate."
             )
         widest = max(self.cross_attention_windows, default=1)
-        if widest > self.n_frames:
+        if widest > self.n_packed_frames:
             raise UserError(
-                f"cross_attention_windows asks for a window of {widest} frames in clips of {self.n_frames}: "
-                f"give windows of at most {self.n_frames}."
+                f"cross_attention_windows asks for a window of {widest} frames in clips of {self.n_packed_frames}: "
+                f"give windows of at most {self.n_packed_frames}."
             )
         for channels in {self.base_channels * m for m in self.multipliers}:
             for key, divisor in (("num_heads", self.n_heads), ("num_head_channels", self.head_channels or 1)):
                 _check_heads(key, divisor, channels)
+
+    @property
+    def n_packed_frames(self) -> int:
+        """Frames as the network sees them."""
+        return self.n_frames // self.frame_patch
 
     @classmethod
     def official(cls, dropout: float = 0.0, recompute: bool = False) -> "MMUNetConfig":
@@ -63,6 +81,8 @@ class MMUNetConfig:
     @classmethod
     def from_dict(cls, config: Mapping[str, Any]) -> "MMUNetConfig":
         """From arguments as the official scripts name them; those left out keep the official values.
+
+        ``video_patch``, ``frame_patch`` and ``audio_patch`` are keys of our own.
 
         Raises:
             UserError: a key that we do not know, or a value that the network has no code for.
@@ -92,6 +112,9 @@ class MMUNetConfig:
             learned_variance=given.flag("learn_sigma", False),
             dropout=given.share("dropout", 0.0),
             recompute=given.flag("use_checkpoint", False),
+            video_patch_px=given.integer("video_patch", 1),
+            frame_patch=given.integer("frame_patch", 1),
+            audio_patch=given.integer("audio_patch", 1),
         )
         given.only("video_type", "2d+1d")
         given.only("audio_type", "1d")
@@ -108,7 +131,8 @@ class SRUNetConfig:
     """Shape of the super-resolution UNet; the defaults are those of the official 64 to 256 pixel upsampler.
 
     Rates are downsampling factors at which blocks attend. ``resample_in_blocks``: residual blocks change the size,
-    otherwise convolutions between them.
+    otherwise convolutions between them. ``patch_px`` is ours: the network works on squares of so many pixels a side
+    as single places (`savg_ray.networks.packing`), from which rates then count.
     """
 
     image_channels: int = 3
@@ -123,9 +147,11 @@ class SRUNetConfig:
     learned_variance: bool = True
     dropout: float = 0.0
     recompute: bool = False
+    patch_px: int = 1
 
     def __post_init__(self) -> None:
         _check_channels(self.base_channels, self.multipliers)
+        _check_patch("patch", self.patch_px)
         for channels in {self.base_channels * m for m in self.multipliers}:
             for key, divisor in (("num_heads", self.n_heads), ("num_head_channels", self.head_channels or 1)):
                 _check_heads(key, divisor, channels)
@@ -139,7 +165,8 @@ class SRUNetConfig:
     def from_dict(cls, config: Mapping[str, Any]) -> "SRUNetConfig":
         """From arguments as the official scripts name them; those left out keep the official values.
 
-        ``attention_resolutions`` are taken as rates, as the official code does. ``small_size`` changes nothing.
+        ``attention_resolutions`` are taken as rates, as the official code does. ``small_size`` changes nothing, and
+        ``patch`` is a key of our own.
 
         Raises:
             UserError: a key that we do not know, or a value that the network has no code for.
@@ -160,6 +187,7 @@ class SRUNetConfig:
             learned_variance=given.flag("learn_sigma", True),
             dropout=given.share("dropout", 0.0),
             recompute=given.flag("use_checkpoint", False),
+            patch_px=given.integer("patch", 1),
         )
         given.only("class_cond", False)
         given.only("use_fp16", False)
@@ -189,6 +217,11 @@ def _check_channels(base: int, multipliers: Iterable[int]) -> None:
             f"num_channels {base} with channel_mult {multipliers} does not fit groups of {N_GROUPS}: "
             f"give a multiple of {N_GROUPS} and whole multipliers from 1 on."
         )
+
+
+def _check_patch(key: str, size: int) -> None:
+    if size < 1:
+        raise UserError(f"{key} {size} is no size of a patch: give a whole number from 1 on.")
 
 
 def _check_heads(key: str, divisor: int, channels: int) -> None:

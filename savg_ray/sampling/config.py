@@ -16,6 +16,7 @@ PRESETS = CONFIGS / "sampling"
 StageName = Literal["base", "super_resolution", "generate", "write"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Network = Literal["official"] | dict[str, Any]
+Predicts = Literal["noise", "clean"]
 
 
 # Keys that do not decide what a clip looks and sounds like.
@@ -26,21 +27,36 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class BaseConfig(_Section):
-    """The base diffusion: small pictures and stereo sound, together."""
+class BaseModelConfig(_Section):
+    """What the base diffusion is a model of; training and sampling must agree on it.
+
+    Attributes:
+        pad_to_px: height of the pictures with black rows above and below, which the network never sees; None for
+            none.
+        predicts: what the network's output means: the noise, as officially, or the clean clip.
+        sound_gain: the sound is made so many times as loud for the diffusion, whose noise would otherwise drown it.
+    """
 
     network: Network
     n_frames: int = Field(ge=1)
     height_px: int = Field(ge=8)
     width_px: int = Field(ge=8)
+    pad_to_px: int | None = Field(default=None, ge=8)
     fps: float = Field(gt=0)
     n_samples: int = Field(ge=1)
     rate_hz: int = Field(ge=1)
-    solver: Literal["adaptive", "multistep", "singlestep"]
-    steps: int | None = Field(default=None, ge=1)
-    thresholding: bool = True
-    per_clip: bool = True
-    precision: Precision = "auto"
+    predicts: Predicts = "noise"
+    sound_gain: float = Field(default=1.0, gt=0)
+
+    @property
+    def picture_height_px(self) -> int:
+        """Of the pictures with their black rows."""
+        return self.pad_to_px or self.height_px
+
+    @property
+    def first_row(self) -> int:
+        """The row of the picture with its black rows at which the network's begin."""
+        return (self.picture_height_px - self.height_px) // 2
 
     @property
     def shape(self) -> MMUNetConfig:
@@ -57,6 +73,25 @@ class BaseConfig(_Section):
         return MMUNetConfig.from_dict({**own, **sizes})
 
     @model_validator(mode="after")
+    def _black_rows_on_both_sides(self) -> "BaseModelConfig":
+        n_rows = self.picture_height_px - self.height_px
+        if n_rows < 0 or n_rows % 2:
+            raise ValueError(
+                f"pad_to_px {self.pad_to_px} does not add as many rows above as below to height_px {self.height_px}"
+            )
+        return self
+
+
+class BaseConfig(BaseModelConfig):
+    """The base diffusion: small pictures and stereo sound, together."""
+
+    solver: Literal["adaptive", "multistep", "singlestep"]
+    steps: int | None = Field(default=None, ge=1)
+    thresholding: bool = True
+    per_clip: bool = True
+    precision: Precision = "auto"
+
+    @model_validator(mode="after")
     def _steps_belong_to_the_solvers_that_count_them(self) -> "BaseConfig":
         if (self.steps is None) != (self.solver == "adaptive"):
             raise ValueError("steps is for every solver but adaptive, which finds its own")
@@ -65,14 +100,19 @@ class BaseConfig(_Section):
         return self
 
 
-class SuperResolutionConfig(_Section):
-    """The upsampler: every frame four times as large."""
+class SuperResolutionModelConfig(_Section):
+    """What the upsampler, every frame four times as large, is a model of; training and sampling must agree on it.
+
+    Attributes:
+        predicts: as in `BaseModelConfig`.
+        total_steps: of the diffusion.
+        rows: all of a picture's, or those that a 16:9 picture fills.
+    """
 
     network: Network
+    predicts: Predicts = "noise"
     total_steps: int = Field(ge=1)
-    respacing: str
     rows: Literal["all", "content"] = "all"
-    precision: Precision = "auto"
 
     @property
     def shape(self) -> SRUNetConfig:
@@ -82,6 +122,13 @@ class SuperResolutionConfig(_Section):
             UserError: a key that it does not know.
         """
         return SRUNetConfig.from_dict({} if self.network == "official" else self.network)
+
+
+class SuperResolutionConfig(SuperResolutionModelConfig):
+    """The upsampler as sampling uses it."""
+
+    respacing: str
+    precision: Precision = "auto"
 
 
 class SamplingConfig(_Section):

@@ -9,10 +9,13 @@ import torch
 from torch import nn
 
 from savg_ray.diffusion import dpm_solver_adaptive, dpm_solver_multistep, dpm_solver_singlestep
+from savg_ray.diffusion.gaussian_steps import implied_noise
 from savg_ray.diffusion.network_calls import Solution
-from savg_ray.diffusion.states import Modalities
+from savg_ray.diffusion.noise_schedule import TOTAL_STEPS
+from savg_ray.diffusion.schedules import diffusion_tables
+from savg_ray.diffusion.states import Modalities, each
 from savg_ray.sampling.clip_seeds import ClipSeeds
-from savg_ray.sampling.config import BaseConfig
+from savg_ray.sampling.config import BaseConfig, BaseModelConfig
 from savg_ray.sampling.parts import Parts
 
 _SINGLESTEP_ORDER = 3
@@ -23,7 +26,7 @@ class BaseClip:
     """One clip as the base diffusion leaves it.
 
     Attributes:
-        video: float32 (F, 3, H, W), nominal range [-1, 1].
+        video: float32 (F, 3, H, W), nominal range [-1, 1], with the configured black rows.
         audio: float32 (2, L), nominal range [-1, 1].
         nfe: calls of the network that it took.
     """
@@ -65,7 +68,8 @@ class JointSampler:
             "audio": self._noise("audio", (2, config.n_samples)),
         }
         solution = self._solve(noise)
-        video, audio = solution.sample["video"].cpu().numpy(), solution.sample["audio"].cpu().numpy()
+        video = padded(solution.sample["video"], config).cpu().numpy()
+        audio = (solution.sample["audio"] / config.sound_gain).cpu().numpy()
         calls = [trace.nfe for trace in solution.traces] if solution.per_sample else [solution.nfe] * len(seeds)
         return [BaseClip(*clip) for clip in zip(video, audio, calls, strict=True)]
 
@@ -100,4 +104,14 @@ class JointSampler:
                 return self._network(x["video"][part], x["audio"][part], labels[part], self._shifts[part])
 
         videos, audios = zip(*self._parts.run(predict_part, len(labels)), strict=True)
-        return {"video": torch.cat(videos), "audio": torch.cat(audios)}
+        found = {"video": torch.cat(videos), "audio": torch.cat(audios)}
+        if self._config.predicts == "noise":
+            return found
+        tables = diffusion_tables(TOTAL_STEPS)
+        return each(lambda state, clean: implied_noise(tables, state, clean.float(), labels), x, found)
+
+
+def padded(video: torch.Tensor, config: BaseModelConfig) -> torch.Tensor:
+    """Pictures (..., H, W) in [-1, 1] with the black rows of the configuration above and below."""
+    rows = (config.first_row, config.picture_height_px - config.height_px - config.first_row)
+    return torch.nn.functional.pad(video, (0, 0, *rows), value=-1.0) if any(rows) else video

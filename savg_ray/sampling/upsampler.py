@@ -8,8 +8,10 @@ import torch
 from torch import nn
 
 from savg_ray.diffusion import ddim_sample
+from savg_ray.diffusion.gaussian_steps import implied_noise
+from savg_ray.diffusion.schedules import diffusion_tables
 from savg_ray.sampling.clip_seeds import ClipSeeds
-from savg_ray.sampling.config import SuperResolutionConfig
+from savg_ray.sampling.config import SuperResolutionConfig, SuperResolutionModelConfig
 from savg_ray.sampling.parts import Parts
 
 SCALE = 4
@@ -64,13 +66,16 @@ class Upsampler:
 
         def model(x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
             with self._arithmetic:
-                return self._network(x, labels, low_res)
+                found = self._network(x, labels, low_res)
+            if self._config.predicts == "noise":
+                return found
+            return implied_noise(diffusion_tables(self._config.total_steps), x, found.float(), labels)
 
         large = ddim_sample(model, noise.to(self._device), self._config.total_steps, self._config.respacing)
         return to_uint8(large).permute(0, 2, 3, 1).cpu().numpy()
 
 
-def upsampled_rows(config: SuperResolutionConfig, height_px: int, width_px: int) -> slice:
+def upsampled_rows(config: SuperResolutionModelConfig, height_px: int, width_px: int) -> slice:
     """The rows of small pictures that are upsampled: all, or those that a 16:9 picture fills.
 
     The latter are centred, and widened to what the network can take.
@@ -82,7 +87,7 @@ def upsampled_rows(config: SuperResolutionConfig, height_px: int, width_px: int)
     """
     if config.rows == "all":
         return slice(0, height_px)
-    multiple = max(1, 2 ** (len(config.shape.multipliers) - 1) // SCALE)
+    multiple = max(1, 2 ** (len(config.shape.multipliers) - 1) * config.shape.patch_px // SCALE)
     n_rows = min(height_px, math.ceil(width_px * _CONTENT_SHAPE / multiple) * multiple)
     first = (height_px - n_rows) // 2
     return slice(first, first + n_rows)

@@ -46,7 +46,7 @@ class BaseSamplerStage(Stage):
         # Without steps of its own a clip is made by its whole batch: there is no smaller batch to try.
         done, failed = asked_outcomes(batch, self.name, self._run, split=config.per_clip)
         out = dict(batch)
-        out["low_res"] = np.zeros((n, config.n_frames, 3, config.height_px, config.width_px), np.float32)
+        out["low_res"] = np.zeros((n, config.n_frames, 3, config.picture_height_px, config.width_px), np.float32)
         out["waveform"] = np.zeros((n, 2, config.n_samples), np.float32)
         out["nfe"] = np.zeros(n, np.int64)
         for i, clip in done.items():

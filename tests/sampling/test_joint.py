@@ -2,6 +2,7 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
+import torch
 
 from savg_ray.networks.mm_unet import MMUNet
 from savg_ray.sampling.clip_seeds import ClipSeeds
@@ -60,3 +61,33 @@ def test_window_shifts_reach_the_network(sampler, monkeypatch):
 
 def test_as_many_calls_as_steps(sampler):
     assert sampler(solver="multistep", steps=6)(SEEDS[:1])[0].nfe == 6
+
+
+def test_black_rows_surround_what_the_network_made(sampler):
+    plain, padded = sampler()(SEEDS[:1])[0], sampler(pad_to_px=24)(SEEDS[:1])[0]
+    assert padded.video.shape == (4, 3, 24, 16)
+    assert np.array_equal(padded.video[:, :, 4:20], plain.video)
+    assert (padded.video[:, :, :4] == -1).all() and (padded.video[:, :, 20:] == -1).all()
+
+
+def test_the_sound_s_gain_is_undone(sampler):
+    plain, loud = sampler()(SEEDS[:1])[0], sampler(sound_gain=4.0)(SEEDS[:1])[0]
+    assert np.array_equal(loud.video, plain.video)
+    np.testing.assert_allclose(4 * loud.audio, plain.audio, rtol=1e-6)
+
+
+@pytest.mark.parametrize("solver", [ADAPTIVE, {}, {"solver": "singlestep", "steps": 5}])
+def test_a_network_that_knows_the_clean_clip_brings_it_out(tmp_path, solver):
+    config = tiny_config(tmp_path, predicts="clean", **solver).base
+    clean = torch.linspace(-0.9, 0.9, 2 * 1600).reshape(1, 2, 1600), torch.full((1, 4, 3, 16, 16), 0.25)
+
+    class Knowing(torch.nn.Linear):
+        shift_ranges = ()
+
+        def forward(self, video, audio, labels, shifts):
+            return clean[1].expand_as(video), clean[0].expand_as(audio)
+
+    clip = JointSampler(Knowing(1, 1), config, nullcontext(), Parts(1))(SEEDS[:1])[0]
+    # The last step leaves the noise of the level that it reaches.
+    np.testing.assert_allclose(clip.video, clean[1][0], atol=0.06)
+    np.testing.assert_allclose(clip.audio, clean[0][0], atol=0.06)

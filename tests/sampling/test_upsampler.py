@@ -64,3 +64,22 @@ def test_the_official_content_rows_are_160_of_256():
 def test_pictures_are_truncated_not_rounded():
     values = torch.tensor([-2.0, -1.0, -0.001, 0.0, 0.999, 1.0, 3.0])
     assert to_uint8(values).tolist() == [0, 0, 127, 127, 254, 255, 255]
+
+
+def test_a_network_that_knows_the_clean_picture_brings_it_out(tmp_path):
+    config = tiny_config(tmp_path).super_resolution.model_copy(update={"predicts": "clean"})
+
+    class Knowing(torch.nn.Linear):
+        def forward(self, x, labels, low_res):
+            return torch.full_like(x, 0.25)
+
+    pictures = Upsampler(Knowing(1, 1), config, nullcontext(), Parts(4))(LOW_RES, SEEDS)
+    assert (pictures == to_uint8(torch.tensor(0.25)).item()).mean() > 0.999
+
+
+def test_content_rows_fit_packed_networks(tmp_path):
+    config = load_sampling_config("fast").super_resolution
+    network = {"patch": 4, "channel_mult": [1, 1, 2], "num_channels": 32}
+    assert upsampled_rows(config.model_copy(update={"network": network}), 64, 64) == slice(14, 50)
+    coarser = config.model_copy(update={"network": {**network, "patch": 8}})
+    assert upsampled_rows(coarser, 64, 64) == slice(12, 52)
