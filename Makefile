@@ -1,4 +1,4 @@
-# make demo: make scenes, sample clips, score them.   make test: the test suite.
+# make demo: make scenes, sample clips, score them, draw demo/sheet.png.   make test: the test suite.
 # Needs Python 3.10 to 3.12 and git; everything else goes into .venv.
 PYTHON ?= python3
 BIN := .venv/bin

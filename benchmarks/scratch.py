@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from savg_ray.config import EvaluationConfig, load_config
-from savg_ray.evaluation.chain import NETWORKS
+from savg_ray.evaluation.chain import networks
 from savg_ray.evaluation.evaluation import Evaluation
 from savg_ray.evaluation.feature_store import FeatureStore
 from savg_ray.evaluation.plan import plan_official, plan_whole
@@ -54,9 +54,9 @@ class Scratch:
 
 
 def filled_weights() -> dict[str, ResolvedWeights]:
-    """Deterministic weights for all networks: costs are those of the official ones, numbers carry no meaning."""
+    """Deterministic weights for the official networks: costs are the same, numbers carry no meaning."""
     choice = WeightsChoice("filled", WeightStore())
-    return {name: choice.resolve(name) for name in NETWORKS}
+    return {name: choice.resolve(name) for name in networks(load_config("savg")).values()}
 
 
 def preset(name: str, n_windows: int) -> EvaluationConfig:

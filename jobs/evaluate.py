@@ -11,7 +11,7 @@ from rich.table import Table
 from jobs.command import resumable, run_command
 from jobs.runner import Device, Runner, StreamRunner, choose_runner, make_folder, print_pools
 from savg_ray.config import EvaluationConfig, load_config
-from savg_ray.evaluation.chain import NETWORKS, clip_stages, window_stages
+from savg_ray.evaluation.chain import clip_stages, networks, window_stages
 from savg_ray.evaluation.evaluation import Evaluation
 from savg_ray.evaluation.feature_store import FeatureStore
 from savg_ray.evaluation.plan import plan_official, plan_whole
@@ -52,22 +52,22 @@ def run_evaluation(request: Request, runner: StreamRunner, console: Console) -> 
         plan = plan_official(request.generated, request.reference, config.n_windows, config.decode_deadline_s)
     else:
         plan = plan_whole(request.generated, request.reference)
-    stages, later_stages = clip_stages(config, request.weights), window_stages(config, request.weights)
+    stages = clip_stages(config, request.weights)
     device = runner.device
     evaluation = Evaluation(plan, config, request.weights, device, FeatureStore(request.cache))
     size = config.clips_per_batch or (_CLIPS_PER_GPU_BATCH if device == "cuda" else 1)
     batches = evaluation.clip_batches(size)
     pools = runner.pools(stages, config.pools)
-    window_pools = runner.pools(later_stages, config.pools)
+    window_stage = window_stages(config, request.weights) if config.official else []
+    window_pools = runner.pools(window_stage, config.pools) if config.official else {}
     _print_plan(console, request, runner, batches, len(plan.clips))
     print_pools(console, "clips", pools)
-    if config.official:
-        print_pools(console, "then batches of windows", window_pools)
+    print_pools(console, "then batches of windows", window_pools)
     if request.dry_run:
         return None
     runner.stream(stages, batches, pools, "clips", evaluation.take_clips, evaluation.flush)
     windows = evaluation.window_batches()
-    runner.stream(later_stages, windows, window_pools, "windows", evaluation.take_windows, evaluation.flush)
+    runner.stream(window_stage, windows, window_pools, "windows", evaluation.take_windows, evaluation.flush)
     results = score(evaluation)
     return write_report(request.out, evaluation, results, request.weights, device)
 
@@ -105,16 +105,34 @@ def print_results(console: Console, content: dict[str, Any], out: Path) -> None:
         console.print(f"weights: {source}", style="bold", soft_wrap=True)
     for failure in content["failures"][:_LISTED_FAILURES]:
         console.print(f"failed: {failure['error']}", soft_wrap=True, markup=False, highlight=False)
-    console.print(f"{content['n_failed']} clips failed; everything is in {out}", soft_wrap=True)
+    sheet = out / "sheet.png"
+    pictures = f"; look at {sheet}" if sheet.exists() else ""
+    console.print(f"{content['n_failed']} clips failed; everything is in {out}{pictures}", soft_wrap=True)
+
+
+def scoring_weights(
+    config: EvaluationConfig, mode: WeightsMode | None, weights_dir: Path | None
+) -> dict[str, ResolvedWeights]:
+    """Weights of all networks that score, by name; without a mode those that the configuration is made for.
+
+    Raises:
+        UserError: there are no such weights, or a file is missing or not the right one.
+    """
+    choice = WeightsChoice(mode or config.weights, WeightStore(weights_dir or default_root()))
+    return {name: choice.resolve(name) for name in networks(config).values()}
 
 
 def evaluate(
     generated: Annotated[Path, typer.Argument(help="Folder of generated clips.")],
     reference: Annotated[Path, typer.Argument(help="Folder of reference clips.")],
-    preset: Annotated[str, typer.Option(help="savg, or savgbench-official for the official numbers.")] = "savg",
+    preset: Annotated[
+        str, typer.Option(help="savg, savgbench-official for the official numbers, or laptop.")
+    ] = "savg",
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("out"),
     config: Annotated[Path | None, typer.Option(help="YAML file with keys to lay over the preset.")] = None,
-    weights: Annotated[WeightsMode, typer.Option(help="filled: numbers carry no meaning.")] = "official",
+    weights: Annotated[
+        WeightsMode | None, typer.Option(help="The preset's own if left out; filled: numbers carry no meaning.")
+    ] = None,
     weights_dir: Annotated[Path | None, typer.Option(help="Folder of weight files.")] = None,
     cache: Annotated[Path, typer.Option(help="Folder of features that runs share.")] = DEFAULT_CACHE,
     runner: Annotated[Runner, typer.Option(help="ray, or sequential without it.")] = "ray",
@@ -122,13 +140,13 @@ def evaluate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
 ) -> None:
     """Score generated clips against reference clips: FVD, KVD, FAD, Spatial and Temporal AV-Align."""
-    choice = WeightsChoice(weights, WeightStore(weights_dir or default_root()))
+    loaded = load_config(preset, config)
     request = Request(
         generated=generated,
         reference=reference,
         out=out,
-        config=load_config(preset, config),
-        weights={name: choice.resolve(name) for name in NETWORKS},
+        config=loaded,
+        weights=scoring_weights(loaded, weights, weights_dir),
         cache=cache,
         dry_run=dry_run,
     )

@@ -10,12 +10,12 @@ from rich.console import Console
 from jobs import sample
 from jobs.command import resumable, run_command
 from jobs.embedded_reference import embedded_reference
-from jobs.evaluate import DEFAULT_CACHE, Request, print_results, run_evaluation
+from jobs.evaluate import DEFAULT_CACHE, Request, print_results, run_evaluation, scoring_weights
 from jobs.runner import StreamRunner, choose_runner, print_pools
 from jobs.sample import SampleRequest, SamplingWork
 from savg_ray.config import EvaluationConfig, load_config
 from savg_ray.errors import UserError
-from savg_ray.evaluation.chain import NETWORKS, clip_stages
+from savg_ray.evaluation.chain import clip_stages
 from savg_ray.evaluation.evaluation import Evaluation
 from savg_ray.evaluation.feature_store import FeatureStore
 from savg_ray.evaluation.plan import ClipPlan, plan_made
@@ -24,8 +24,7 @@ from savg_ray.evaluation.scores import score
 from savg_ray.generation.sampling import Sampling
 from savg_ray.stages.batch import Batch
 from savg_ray.stages.stage import drop_at_last_reader
-from savg_ray.weights.choose import ResolvedWeights, WeightsChoice
-from savg_ray.weights.store import WeightStore, default_root
+from savg_ray.weights.choose import ResolvedWeights
 
 _PRESET_WITHOUT_REFERENCE = "laptop"
 
@@ -127,12 +126,12 @@ def run(
     request = sample.make_request(n, preset, seed, out, config, weights, weights_dir, generator, generator_config)
     if reference is None and preset != _PRESET_WITHOUT_REFERENCE:
         raise UserError("Clips are scored against others: name a folder of them with --reference.")
-    choice = WeightsChoice(weights or request.config.weights, WeightStore(weights_dir or default_root()))
-    scorers = {name: choice.resolve(name) for name in NETWORKS}
+    scored_as = load_config(request.config.evaluation)
+    scorers = scoring_weights(scored_as, weights, weights_dir)
     streams, console = choose_runner(runner, device), Console(stderr=True)
     with resumable("clips and scores stay"):
         reference = reference or embedded_reference(out / "reference", runner, console)
-        scoring = ScoreRequest(reference, load_config(request.config.evaluation), scorers, cache)
+        scoring = ScoreRequest(reference, scored_as, scorers, cache)
         content = sample_and_score(request, scoring, streams, console)
     print_results(Console(), content, out)
     if content["n_failed"]:

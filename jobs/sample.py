@@ -150,14 +150,15 @@ def make_request(
     if generator is None and generator_config is not None:
         raise UserError("--generator-config is for --generator; Stereo MM-Diffusion takes --config.")
     loaded = load_sampling_config(preset, config)
-    choice = WeightsChoice(weights or loaded.weights, WeightStore(weights_dir or default_root()))
-    names = chain.networks(loaded) if generator is None else ()
+    mode = weights or loaded.weights
+    choice = WeightsChoice(mode, WeightStore(weights_dir or default_root()))
+    names = chain.networks(loaded, mode) if generator is None else {}
     return SampleRequest(
         n=n,
         seed=seed,
         out=out,
         config=loaded,
-        weights={name: choice.resolve(name) for name in names},
+        weights={role: choice.resolve(name) for role, name in names.items()},
         generator=generator,
         generator_settings=read_yaml(generator_config) if generator_config else {},
     )
@@ -167,7 +168,9 @@ N = Annotated[int, typer.Option(min=1, help="How many clips the folder shall hol
 Preset = Annotated[str, typer.Option(help="savg, savgbench-official, fast or laptop.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of the run; clip i of a seed is always the same.")]
 Config = Annotated[Path | None, typer.Option(help="YAML file with keys to lay over the preset.")]
-Weights = Annotated[WeightsMode | None, typer.Option(help="official, or filled (clips carry no meaning).")]
+Weights = Annotated[
+    WeightsMode | None, typer.Option(help="official, bundled (preset laptop), or filled (clips carry no meaning).")
+]
 WeightsDir = Annotated[Path | None, typer.Option(help="Folder of weight files.")]
 GeneratorClass = Annotated[str | None, typer.Option(help="package.module:Class of a generator of your own.")]
 GeneratorConfig = Annotated[Path | None, typer.Option(help="YAML file that the class is given.")]

@@ -1,4 +1,4 @@
-"""``savg weights``: list, fetch and verify the official weight files."""
+"""``savg weights``: list, fetch and verify weight files, and bundle small ones with the package."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +10,13 @@ from rich.table import Table
 
 from jobs.command import run_program
 from savg_ray.errors import UserError
+from savg_ray.files import file_sha256
+from savg_ray.weights.bundle import BUNDLED, Bundle
 from savg_ray.weights.checksums import read_record
+from savg_ray.weights.load import load_state_dict
 from savg_ray.weights.store import WeightStore, default_root
 
-app = typer.Typer(help="Official weight files and their checksums.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(help="Weight files and their checksums.", no_args_is_help=True, add_completion=False)
 
 WeightsDir = Annotated[
     Path | None,
@@ -44,6 +47,16 @@ def list_files(weights_dir: WeightsDir = None) -> None:
             entry.sha256[:12] if entry else "",
             f"{file.file_name}\n{file.page}\n{file.licence}",
         )
+    for name, purpose in BUNDLED.items():
+        path = Bundle().path(name)
+        present = path.is_file()
+        table.add_row(
+            name,
+            f"{path.stat().st_size / 1e6:.1f} MB" if present else "",
+            "bundled" if present else "no",
+            file_sha256(path)[:12] if present else "",
+            f"{path.name}\n{purpose}",
+        )
     Console().print(f"Weights folder: {store.root}", table)
 
 
@@ -59,6 +72,8 @@ def fetch(
     if not wanted:
         raise UserError(f"name what to fetch ({', '.join(store.files)}), or use --all")
     for name in wanted:
+        if name in BUNDLED:
+            raise UserError(f"{name} comes with this package; there is nothing to fetch")
         store.file(name)
     with _ProgressBars() as bars:
         for name in wanted:
@@ -74,17 +89,35 @@ def verify(
 ) -> None:
     """Hash weight files and compare with what is published and with their first use."""
     store = _store(weights_dir)
-    chosen = names or [name for name in store.files if store.path(name).is_file()]
+    bundle = Bundle()
+    chosen = names or [
+        *(name for name in store.files if store.path(name).is_file()),
+        *(name for name in BUNDLED if bundle.path(name).is_file()),
+    ]
     if not chosen:
         raise UserError(f"there are no weight files in {store.root}; get them with `savg weights fetch --all`")
     faults = []
     for name in chosen:
         try:
-            typer.echo(f"{name}: {store.verify(name)}")
+            typer.echo(f"{name}: {bundle.sha256(name) if name in BUNDLED else store.verify(name)}")
         except UserError as error:
             faults.append(str(error))
     if faults:
         raise UserError("; ".join(faults))
+
+
+@app.command("bundle")
+def bundle_file(
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(BUNDLED)}.")],
+    file: Annotated[Path, typer.Argument(help="What `savg train` exported.")],
+) -> None:
+    """Put a trained small network into the package, in the place of the bundled one."""
+    bundle = Bundle()
+    bundle.path(name)
+    if not file.is_file():
+        raise UserError(f"{file} does not exist; name a file that `savg train` exported")
+    path = bundle.add(name, load_state_dict(file, name))
+    typer.echo(f"{path}: {path.stat().st_size / 1e6:.2f} MB, sha256 {bundle.sha256(name)}")
 
 
 def _store(weights_dir: Path | None) -> WeightStore:

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from savg_ray.presets import CONFIGS, load_preset
+from savg_ray.weights.choose import WeightsMode
 
 PRESETS = CONFIGS / "evaluation"
 
@@ -32,6 +33,7 @@ class EvaluationConfig(BaseModel):
 
     preset: str
     protocol: Literal["official", "whole"]
+    networks: Literal["official", "mini"] = "official"
     n_windows: int | None = Field(default=None, ge=2)
     detector: Literal["native", "mmdet"] = "native"
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -45,10 +47,28 @@ class EvaluationConfig(BaseModel):
             raise ValueError("n_windows is for the official protocol, which needs it")
         return self
 
+    @model_validator(mode="after")
+    def _small_networks_are_for_whole_clips(self) -> "EvaluationConfig":
+        if self.mini and self.official:
+            raise ValueError("networks: mini is for protocol: whole")
+        if self.mini and self.detector != "native":
+            raise ValueError("networks: mini is for detector: native")
+        return self
+
     @property
     def official(self) -> bool:
         """Whether the official protocol, quirks included, is asked for."""
         return self.protocol == "official"
+
+    @property
+    def mini(self) -> bool:
+        """Whether the small networks score, and metric names say so."""
+        return self.networks == "mini"
+
+    @property
+    def weights(self) -> WeightsMode:
+        """The weights to use where nobody asks for others."""
+        return "bundled" if self.mini else "official"
 
 
 def load_config(preset: str, overrides: Path | None = None) -> EvaluationConfig:

@@ -17,9 +17,12 @@ def overriding(tmp_path, text):
     return path
 
 
-@pytest.mark.parametrize("name", ["savg", "savgbench-official"])
+@pytest.mark.parametrize("name", ["savg", "savgbench-official", "laptop"])
 def test_presets(name):
     config = load_config(name)
+    assert (config.networks, config.weights) == (
+        ("mini", "bundled") if name == "laptop" else ("official", "official")
+    )
     assert config.preset == name
     assert config.official == (name == "savgbench-official")
     assert config.n_windows == (96 if config.official else None)
@@ -46,6 +49,9 @@ def test_mistakes_are_one_sentence_that_names_the_key(tmp_path):
     assert "'pools.decode.size'" in refusal("savg", overriding(tmp_path, "pools: {decode: {size: 0}}"))
     assert "'pools.dekode'" in refusal("savg", overriding(tmp_path, "pools: {dekode: {size: 1}}"))
     assert "official protocol" in refusal("savg", overriding(tmp_path, "n_windows: 24"))
+    assert "'networks'" in refusal("savg", overriding(tmp_path, "networks: tiny"))
+    assert "mini is for protocol: whole" in refusal("savgbench-official", overriding(tmp_path, "networks: mini"))
+    assert "mini is for detector: native" in refusal("laptop", overriding(tmp_path, "detector: mmdet"))
     assert "not valid YAML" in refusal("savg", overriding(tmp_path, "a: [1"))
     assert "keys and values" in refusal("savg", overriding(tmp_path, "- a"))
     assert "cannot be read" in refusal("savg", tmp_path / "nothing.yaml")

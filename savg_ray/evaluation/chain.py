@@ -4,41 +4,75 @@ import platform
 from importlib.metadata import version
 
 from savg_ray.config import EvaluationConfig
+from savg_ray.networks.seld import SeldConfig
+from savg_ray.networks.yolox import YoloxConfig
 from savg_ray.stages.audio_features import AudioFeatureStage, OfficialAudioFeatureStage
 from savg_ray.stages.decode import DecodeStage
 from savg_ray.stages.detections import DetectionStage
+from savg_ray.stages.mini_features import AudioMiniStage, VideoMiniStage
 from savg_ray.stages.seld import SeldStage
 from savg_ray.stages.stage import Stage, drop_at_last_reader
 from savg_ray.stages.temporal import TemporalStage
 from savg_ray.stages.video_features import VideoFeatureStage
 from savg_ray.weights.choose import ResolvedWeights
 
-NETWORKS = ("i3d", "audioclip", "seld", "yolox_tiny")
-NETWORK_OF_STAGE = {
-    "detections": "yolox_tiny",
+_OFFICIAL = {
     "video_features": "i3d",
-    "seld": "seld",
     "audio_features": "audioclip",
+    "seld": "seld",
+    "detections": "yolox_tiny",
 }
+_MINI = {
+    "video_features": "video_mini",
+    "audio_features": "audio_mini",
+    "seld": "seld_mini",
+    "detections": "yolox_nano",
+}
+
+
+def networks(config: EvaluationConfig) -> dict[str, str]:
+    """Names of the networks that score, by stage."""
+    return _MINI if config.mini else _OFFICIAL
 
 
 def clip_stages(config: EvaluationConfig, weights: dict[str, ResolvedWeights]) -> list[Stage]:
     """The stages of one clip, in an order that lets go of the pictures first and of the sound last.
 
     Under the official protocol the sound leaves as windows, for `window_stages`.
+
+    Args:
+        config: how clips are scored.
+        weights: by network name.
     """
+    stages = _mini_stages(config, weights) if config.mini else _official_stages(config, weights)
+    drop_at_last_reader(stages)
+    return stages
+
+
+def _official_stages(config: EvaluationConfig, weights: dict[str, ResolvedWeights]) -> list[Stage]:
     official, precision = config.official, config.precision
     stages: list[Stage] = [
         DecodeStage(official, config.decode_deadline_s),
-        DetectionStage(weights["yolox_tiny"], precision, config.detector),
+        DetectionStage(weights["yolox_tiny"], precision, config.detector, YoloxConfig()),
         VideoFeatureStage(weights["i3d"], precision, official),
         TemporalStage(one_to_one=not official),
-        SeldStage(weights["seld"], precision, official),
+        SeldStage(weights["seld"], precision, official, SeldConfig()),
     ]
     if not official:
         stages.append(AudioFeatureStage(weights["audioclip"], precision))
-    drop_at_last_reader(stages)
     return stages
+
+
+def _mini_stages(config: EvaluationConfig, weights: dict[str, ResolvedWeights]) -> list[Stage]:
+    precision = config.precision
+    return [
+        DecodeStage(False, config.decode_deadline_s, sound_44k1=False),
+        DetectionStage(weights["yolox_nano"], precision, config.detector, YoloxConfig.nano()),
+        VideoMiniStage(weights["video_mini"], precision),
+        TemporalStage(one_to_one=True),
+        SeldStage(weights["seld_mini"], precision, False, SeldConfig.mini()),
+        AudioMiniStage(weights["audio_mini"], precision),
+    ]
 
 
 def window_stages(config: EvaluationConfig, weights: dict[str, ResolvedWeights]) -> list[Stage]:
@@ -58,9 +92,11 @@ def stage_identity(
         "torch": version("torch"),
         "device": device,
     }
-    if stage in NETWORK_OF_STAGE:
-        resolved = weights[NETWORK_OF_STAGE[stage]]
-        identity |= {"weights": resolved.sha256 or resolved.source, "precision": config.precision}
+    name = networks(config).get(stage)
+    if name is not None:
+        resolved = weights[name]
+        # The name counts beside the sum: filled networks have none.
+        identity |= {"network": name, "weights": resolved.sha256 or resolved.source, "precision": config.precision}
     if stage == "detections":
         identity["detector"] = config.detector
     return identity

@@ -1,4 +1,4 @@
-"""Numbers to files: metrics.json, clips.parquet, features.parquet, and the official CSVs."""
+"""Numbers to files: metrics.json, clips.parquet, features.parquet, the official CSVs, and a sheet of pictures."""
 
 import json
 from pathlib import Path
@@ -12,6 +12,7 @@ from savg_ray.evaluation.chain import versions
 from savg_ray.evaluation.evaluation import Evaluation
 from savg_ray.evaluation.outcome import ClipOutcome
 from savg_ray.evaluation.scores import spatial_alignments, temporal_score
+from savg_ray.evaluation.sheet_clips import write_sheet
 from savg_ray.files import written_at_once
 from savg_ray.metrics import detection_rows
 from savg_ray.metrics.result import Result
@@ -54,6 +55,7 @@ def write_report(
         _write_csvs(out, evaluation)
         _write_clips(out / "clips.parquet", evaluation)
         _write_features(out / "features.parquet", evaluation)
+        write_sheet(out / "sheet.png", evaluation)
         # Last, so that a metrics.json speaks for complete files beside it.
         _write_whole(out / "metrics.json", json.dumps(content, indent=2) + "\n")
     except OSError as error:

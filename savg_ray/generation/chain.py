@@ -16,12 +16,15 @@ from savg_ray.stages.generate import GenerateStage
 from savg_ray.stages.stage import Stage, drop_at_last_reader
 from savg_ray.stages.super_resolution import SuperResolutionStage
 from savg_ray.stages.write_clip import WriteClipStage
-from savg_ray.weights.choose import ResolvedWeights
+from savg_ray.weights.choose import ResolvedWeights, WeightsMode
+
+_BUNDLED = {"joint": "mm_mini", "sr": "sr_mini"}
 
 
-def networks(config: SamplingConfig) -> tuple[str, ...]:
-    """Names of the networks that a configuration needs."""
-    return ("joint",) if config.super_resolution is None else ("joint", "sr")
+def networks(config: SamplingConfig, weights: WeightsMode) -> dict[str, str]:
+    """The networks that a configuration needs, ``joint`` and ``sr``, and the names of their weights."""
+    roles = ("joint",) if config.super_resolution is None else ("joint", "sr")
+    return {role: _BUNDLED[role] if weights == "bundled" else role for role in roles}
 
 
 def diffusion_stages(config: SamplingConfig, weights: dict[str, ResolvedWeights], device: str) -> list[Stage]:
@@ -72,5 +75,5 @@ def _check_sizes(config: SamplingConfig) -> None:
     with torch.device("meta"):
         MMUNet(base.shape).check_sizes(base.n_frames, base.height_px, base.width_px, base.n_samples)
         if sr is not None:
-            rows = upsampled_rows(sr, base.height_px, base.width_px)
+            rows = upsampled_rows(sr, base.picture_height_px, base.width_px)
             SRUNet(sr.shape).check_sizes(SCALE * (rows.stop - rows.start), SCALE * base.width_px)

@@ -22,14 +22,20 @@ class DecodeStage(Stage):
     ``frames``, ``pcm_16k`` and ``pcm_44k1`` with their true lengths in ``n_frames``, ``n_16k`` and ``n_44k1``;
     ``fps``, ``notes``, ``reason``, ``error``; and, under the official protocol, ``audio_windows`` (.npy bytes, int16
     (k, 2, 80000)) instead of ``pcm_44k1``.
+
+    Args:
+        official: bring clips into the form of the official protocol.
+        deadline_s: after which a file is given up.
+        sound_44k1: give ``pcm_44k1`` at all.
     """
 
     name = "decode"
     reads = ()
 
-    def __init__(self, official: bool, deadline_s: float) -> None:
+    def __init__(self, official: bool, deadline_s: float, sound_44k1: bool = True) -> None:
         self.official = official
         self.deadline_s = deadline_s
+        self.sound_44k1 = sound_44k1
         self._reader: SafeReader | None = None
 
     def load(self, device: str) -> None:
@@ -76,7 +82,7 @@ class DecodeStage(Stage):
                     for form, windows, ask in zip(forms, batch["windows"], asked, strict=True)
                 ]
             )
-        else:
+        elif self.sound_44k1:
             out["n_44k1"] = np.array([form.pcm_44k1.shape[1] for form in forms])
             out["pcm_44k1"] = stack_padded([form.pcm_44k1 for form in forms])
         out["decode_cpu_s"] = costs

@@ -21,18 +21,21 @@ class DetectionStage(NetworkStage):
 
     Args:
         backend: ``native``, or ``mmdet`` for the same boxes through mmdet.
+        shape: of the network; mmdet knows that of YOLOX-tiny alone.
     """
 
     name = "detections"
     reads = ("frames",)
 
-    def __init__(self, weights: ResolvedWeights, precision: Precision, backend: Backend) -> None:
+    def __init__(
+        self, weights: ResolvedWeights, precision: Precision, backend: Backend, shape: yolox.YoloxConfig
+    ) -> None:
         super().__init__(weights, precision)
-        self.backend = backend
+        self.backend, self.shape = backend, shape
 
     def build(self) -> nn.Module:
-        """YOLOX-tiny."""
-        return yolox.YoloxTiny()
+        """YOLOX."""
+        return yolox.Yolox(self.shape)
 
     def fill(self, network: nn.Module) -> nn.Module:
         """Deterministic weights."""

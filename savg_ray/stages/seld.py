@@ -16,18 +16,21 @@ class SeldStage(NetworkStage):
 
     Args:
         official: keep the official window starts, one of which is a frame early.
+        shape: of the network.
     """
 
     name = "seld"
     reads = ("pcm_16k",)
 
-    def __init__(self, weights: ResolvedWeights, precision: Precision, official: bool) -> None:
+    def __init__(
+        self, weights: ResolvedWeights, precision: Precision, official: bool, shape: seld.SeldConfig
+    ) -> None:
         super().__init__(weights, precision)
-        self.official = official
+        self.official, self.shape = official, shape
 
     def build(self) -> nn.Module:
         """The stereo SELD network."""
-        return seld.SeldNet()
+        return seld.SeldNet(self.shape)
 
     def fill(self, network: nn.Module) -> nn.Module:
         """Deterministic weights."""

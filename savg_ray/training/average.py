@@ -45,7 +45,7 @@ class WeightAverage:
 
     @property
     def needs_statistics(self) -> bool:
-        """Whether the running statistics of an equal average have to be measured anew."""
+        """Whether the running statistics of the average have to be measured anew."""
         average = self._average
         return average is not None and self._config.bn_batches > 0 and int(average.n_averaged) > 0
 

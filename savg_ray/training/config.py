@@ -40,8 +40,9 @@ class ScheduleConfig(Section):
 class AverageConfig(Section):
     """Which average of the weights is validated and exported.
 
-    ``ema``: exponential with ``decay``. ``equal``: equal weights of every ``every``-th step from ``first_step`` on,
-    batch normalisation then measured anew on ``bn_batches`` batches (stochastic weight averaging).
+    ``ema``: exponential with ``decay``. ``equal``: equal weights of every ``every``-th step from ``first_step`` on
+    (stochastic weight averaging). Running statistics of batch normalisation do not fit averaged weights: networks
+    that have them need ``bn_batches``, on which the statistics are then measured anew.
     """
 
     kind: Literal["none", "ema", "equal"] = "none"

@@ -15,9 +15,9 @@ _WARP_PX = (1.0, 12.0)
 _LONGEST_FREEZE = 5
 _WARP_GRID = 6
 
-_SNR_DB = (40.0, 0.0)
+_SNR_DB = (30.0, 0.0)
 _CUTOFF_HZ = (6000.0, 300.0)
-_CLIPPED_PEAK = (1.0, 0.03)
+_CLIPPED_PEAK = (0.5, 0.03)
 _PIECE_S = 0.125
 # Below this everything is silence, and no level can be told.
 _SILENCE = 1e-6
@@ -36,7 +36,7 @@ def picture_noise(frames: np.ndarray, strength: float, rng: np.random.Generator)
 
 
 def picture_shuffle(frames: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """A share of the pictures changes places."""
+    """Pictures change places, so that a share of neighbours, all at strength 1, is torn apart."""
     return frames[_partly_shuffled(len(frames), strength, rng)]
 
 
@@ -80,7 +80,7 @@ def clipping(waveform: np.ndarray, strength: float, rng: np.random.Generator) ->
 
 
 def sound_shuffle(waveform: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """A share of the eighths of a second changes places; what is left over at the end stays."""
+    """Eighths of a second change places as pictures do; what is left over at the end stays."""
     length = round(_PIECE_S * 16000)
     n_pieces = waveform.shape[1] // length
     pieces = waveform[:, : n_pieces * length].reshape(2, n_pieces, length)
@@ -134,8 +134,11 @@ def _rms(waveform: np.ndarray) -> float:
 
 
 def _partly_shuffled(n: int, share: float, rng: np.random.Generator) -> np.ndarray:
-    """The numbers 0 to n - 1, of which a share has been dealt new places among themselves."""
-    moved = np.sort(rng.permutation(n)[: round(share * n)])
+    """The numbers 0 to n - 1, of which some, two at least, have new places: each that of another of them.
+
+    So many are moved that about the given share of neighbours is torn apart.
+    """
+    moved = rng.permutation(n)[: max(2, round((1 - (1 - share) ** 0.5) * n))]
     order = np.arange(n)
-    order[moved] = rng.permutation(moved)
+    order[moved] = np.roll(moved, 1)
     return order

@@ -1,9 +1,9 @@
 """What the small feature networks learn: how broken a clip is and in which way, and what goes on in it."""
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -129,4 +129,4 @@ def distances_by_strength(
 
 def rises(distances: Sequence[float]) -> bool:
     """Whether each distance is larger than the one before."""
-    return all(a < b for a, b in zip(distances[:-1], distances[1:], strict=True))
+    return all(a < b for a, b in itertools.pairwise(distances))

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 
+import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -77,6 +78,36 @@ def test_what_a_run_leaves_behind(plain_loop):
     assert sorted(path.stem for path in (plain_loop / "seld").iterdir()) == ["0", "1", "2"]
     assert features_of(plain_loop, "generated", "video_features").shape == (3, 400)
     assert features_of(plain_loop, "reference", "audio_features").shape == (2, 1024)
+
+
+def test_a_run_leaves_a_sheet_of_pictures(plain_loop):
+    sheet = cv2.imread(str(plain_loop / "sheet.png"))
+    # The widest are six pictures of 256 px; each of the three clips adds its pictures and some lines about them.
+    assert sheet.shape[1] == 6 * 256
+    assert sheet.shape[0] > 3 * 256
+
+
+def test_the_laptop_preset_says_mini_and_keeps_to_its_own_networks(small, plain_loop, savg, tmp_path):
+    # The other preset's results are in this cache: none of them but optical flow and headers may be taken over.
+    shutil.copytree(plain_loop / "cache", tmp_path / "cache")
+    code, _, err = savg(
+        "evaluate", small / "generated", small / "reference", "--preset", "laptop", "--weights", "filled",
+        "--runner", "sequential", "--out", tmp_path / "out", "--cache", tmp_path / "cache",
+    )  # fmt: skip
+    assert code == 0, err
+    assert "5 to compute" in err
+    content, base = metrics_of(tmp_path / "out"), metrics_of(plain_loop)
+    assert list(content["metrics"]) == [
+        "fvd_mini", "kvd_mini", "fad_mini", "spatial_av_align_mini", "temporal_av_align"
+    ]  # fmt: skip
+    assert set(content["weights"]) == {"video_mini", "audio_mini", "seld_mini", "yolox_nano"}
+    assert content["config"]["networks"] == "mini"
+    assert content["metrics"]["temporal_av_align"] == base["metrics"]["temporal_av_align"]
+    assert "video_mini" in content["metrics"]["fvd_mini"]["unit"]
+    assert content["metrics"]["fad_mini"]["scale"] == 1.0
+    for stage in ("video_features", "audio_features"):
+        assert features_of(tmp_path / "out", "generated", stage).shape == (3, 64)
+    assert len(list((tmp_path / "out" / "detections").glob("*.csv"))) == 3
 
 
 def test_ray_agrees_with_the_plain_loop_to_the_last_byte(ray_resources, small, plain_loop, savg, tmp_path):
@@ -276,6 +307,8 @@ def test_unusable_input_is_one_sentence_and_exit_code_2(awkward, savg, tmp_path)
         "There is no preset 'best'": (*good, "--preset", "best"),
         "unknown key 'precison'": (*good, "--config", tmp_path / "bad.yaml"),
         "i3d_pretrained_400.pt": (*good[:2], *good[4:], "--weights-dir", tmp_path / "empty"),
+        "no weights of i3d are bundled": (*good[:3], "bundled", *good[4:]),
+        "there are no official weights of video_mini": (*good[:3], "official", *good[4:], "--preset", "laptop"),
         "--out": (*good[:-1], tmp_path / "file" / "out"),
         "--cache": (*good, "--cache", tmp_path / "file" / "cache"),
     }

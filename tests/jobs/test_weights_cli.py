@@ -4,10 +4,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from jobs.weights import app
 from savg_ray.errors import UserError
+from savg_ray.weights.bundle import BUNDLED, Bundle
 from savg_ray.weights.sources import WEIGHT_FILES, Source, WeightFile
 from tests.weights.server import Remote, serving
 
@@ -23,6 +25,14 @@ def files(monkeypatch):
         }
         monkeypatch.setattr("savg_ray.weights.store.WEIGHT_FILES", files)
         yield remote
+
+
+@pytest.fixture(autouse=True)
+def bundled(tmp_path, monkeypatch):
+    """An empty bundle in the place of the package's."""
+    folder = tmp_path / "bundled"
+    monkeypatch.setattr("jobs.weights.Bundle", lambda: Bundle(folder))
+    return folder
 
 
 def invoke(*words):
@@ -41,6 +51,32 @@ def test_list_shows_every_file(tmp_path):
         assert name in result.stdout and file.file_name in result.stdout and file.page in result.stdout
     assert "537.3 MB" in result.stdout and str(tmp_path) in result.stdout
     assert "yes" not in result.stdout
+    for name, purpose in BUNDLED.items():
+        assert f"{name}.safetensors" in result.stdout and purpose in result.stdout
+
+
+def test_bundle_puts_an_export_into_the_package(tmp_path, bundled):
+    export = tmp_path / "model.pt"
+    torch.save({"weight": torch.ones(3, 2)}, export)
+    result = invoke("bundle", "audio_mini", str(export))
+    assert result.exit_code == 0
+    path = bundled / "audio_mini.safetensors"
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert str(path) in result.stdout and digest in result.stdout
+    here = ("--weights-dir", str(tmp_path))
+    row = next(line for line in invoke("list", *here).stdout.splitlines() if " audio_mini " in line)
+    assert "bundled" in row and digest[:12] in row
+    assert invoke("verify", *here).stdout == f"audio_mini: {digest}\n"
+    path.write_bytes(b"tampered")
+    assert "audio_mini.safetensors has sha256" in sentence(invoke("verify", "audio_mini", *here))
+
+
+def test_what_cannot_be_bundled_or_fetched(tmp_path, bundled):
+    assert "nowhere.pt does not exist; name a file that `savg train` exported" in sentence(
+        invoke("bundle", "audio_mini", str(tmp_path / "nowhere.pt"))
+    )
+    assert "no bundled weights are called 'seld'" in sentence(invoke("bundle", "seld", str(tmp_path / "nowhere.pt")))
+    assert "seld_mini comes with this package" in sentence(invoke("fetch", "seld_mini"))
 
 
 def test_list_after_fetch(tmp_path, files):

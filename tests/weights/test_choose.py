@@ -3,9 +3,11 @@ import pickle
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from savg_ray.errors import UserError
+from savg_ray.weights.bundle import Bundle
 from savg_ray.weights.choose import FILLED, ResolvedWeights, WeightsChoice, load_network
 from savg_ray.weights.fill import fill_deterministic
 from savg_ray.weights.sources import WEIGHT_FILES, WeightFile
@@ -82,9 +84,9 @@ def test_not_the_published_file(tmp_path):
 
 
 def test_unknown_mode_and_name(store):
-    with pytest.raises(UserError, match="--weights none is unknown; use official or filled"):
+    with pytest.raises(UserError, match="--weights none is unknown; use one of official, bundled, filled"):
         WeightsChoice("none", store)
-    for mode in ("official", "filled"):
+    for mode in ("official", "bundled", "filled"):
         with pytest.raises(UserError, match="i4d"):
             WeightsChoice(mode, store).resolve("i4d")
 
@@ -92,6 +94,51 @@ def test_unknown_mode_and_name(store):
 def test_file_of_another_network(store):
     put(store)
     resolved = WeightsChoice("official", store).resolve("i3d")
+    with pytest.raises(UserError, match=r"weight of shape \(2, 3\), not \(5, 3\)"):
+        load_network(resolved, lambda: nn.Linear(3, 5), fill)
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    bundle = Bundle(tmp_path / "bundled")
+    torch.manual_seed(4)
+    bundle.add("audio_mini", build().state_dict())
+    return bundle
+
+
+def test_bundled(store, bundle):
+    choice = WeightsChoice("bundled", store, bundle)
+    resolved = choice.resolve("audio_mini")
+    path = bundle.path("audio_mini")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert resolved == ResolvedWeights("audio_mini", "bundled (audio_mini.safetensors)", digest, path)
+    network = load_network(resolved, build, fill)
+    torch.manual_seed(4)
+    assert network.weight.dtype == torch.float32
+    assert torch.equal(network.weight, build().weight.half().float())
+    assert WeightsChoice("filled", store, bundle).resolve("sr_mini") == ResolvedWeights("sr_mini", FILLED, None, None)
+
+
+def test_weights_of_ones_own_go_before_the_bundled_ones(store, bundle):
+    own = store.root / "audio_mini.safetensors"
+    save_file(build().state_dict(), own)
+    digest = hashlib.sha256(own.read_bytes()).hexdigest()
+    for mode in ("bundled", "official"):
+        resolved = WeightsChoice(mode, store, bundle).resolve("audio_mini")
+        assert resolved == ResolvedWeights("audio_mini", f"own ({own})", digest, own)
+
+
+def test_weights_that_are_of_the_other_kind(store, bundle):
+    with pytest.raises(UserError, match=r"no weights of i3d are bundled: .* preset laptop; leave it out"):
+        WeightsChoice("bundled", store, bundle).resolve("i3d")
+    with pytest.raises(UserError, match=r"there are no official weights of audio_mini.*leave --weights out"):
+        WeightsChoice("official", store, bundle).resolve("audio_mini")
+    with pytest.raises(UserError, match=r"seld_mini\.safetensors is missing"):
+        WeightsChoice("bundled", store, bundle).resolve("seld_mini")
+
+
+def test_bundled_weights_of_another_network(store, bundle):
+    resolved = WeightsChoice("bundled", store, bundle).resolve("audio_mini")
     with pytest.raises(UserError, match=r"weight of shape \(2, 3\), not \(5, 3\)"):
         load_network(resolved, lambda: nn.Linear(3, 5), fill)
 
