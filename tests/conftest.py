@@ -16,7 +16,7 @@ use_one_thread()
 def pytest_collection_modifyitems(items):
     """Tests that may start Ray run in one process: two Rays would only take turns on the same cores."""
     for item in items:
-        if "ray_resources" in item.fixturenames or "savg" in item.fixturenames:
+        if "ray_resources" in item.fixturenames or item.path.parent.name in ("actors", "jobs"):
             item.add_marker(pytest.mark.xdist_group("ray"))
 
 
