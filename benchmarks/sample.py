@@ -104,7 +104,7 @@ def gflop_per_call(config: SamplingConfig) -> dict[str, float]:
             network(video, audio, labels, shifts)
         counted["base"] = counter.get_total_flops() / 1e9
         if sr is not None:
-            rows = upsampled_rows(sr, base.height_px, base.width_px)
+            rows = upsampled_rows(sr, base.picture_height_px, base.width_px)
             low_res = torch.empty(1, 3, rows.stop - rows.start, base.width_px)
             x = torch.empty(1, 3, SCALE * low_res.shape[2], SCALE * base.width_px)
             with FlopCounterMode(display=False) as counter:
