@@ -20,7 +20,9 @@ from tests.sampling.tiny import TINY, tiny_config
 
 
 def make(folder, n, config, size=2):
-    weights = {name: WeightsChoice("filled", WeightStore()).resolve(name) for name in chain.networks(config, "filled")}
+    weights = {
+        name: WeightsChoice("filled", WeightStore()).resolve(name) for name in chain.networks(config, "filled")
+    }
     stages = chain.diffusion_stages(config, weights, "cpu")
     identity = chain.diffusion_identity(config, weights, "cpu")
     sampling = Sampling(folder, n, 0, identity, [stage.name for stage in stages])
