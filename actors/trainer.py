@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -99,16 +100,11 @@ class RayFeed:
         # Streams of some length: Ray Data plans all of a stream's blocks before its first.
         steps = max(1, _EXAMPLES_PER_STREAM // (self._plan.n_parts * self._plan.part_size))
         for first in range(first_step, last_step + 1, steps):
-            yield from self._stream(range(first, min(first + steps, last_step + 1)))
+            yield from self._stream(first, min(first + steps - 1, last_step))
 
-    def _stream(self, steps: range) -> Iterator[Batch]:
+    def _stream(self, first_step: int, last_step: int) -> Iterator[Batch]:
         plan = self._plan
-        positions = [
-            position
-            for step in steps
-            for part in range(plan.n_parts)
-            for position in plan.positions(step, self._share.rank, part)
-        ]
+        positions = [*chain.from_iterable(plan.parts(first_step, last_step, self._share.rank))]
         n_blocks = -(-len(positions) // max(plan.part_size, _EXAMPLES_PER_BLOCK))
         rows = ray.data.from_items([{"position": position} for position in positions], override_num_blocks=n_blocks)
         rows.context.execution_options.preserve_order = True

@@ -26,6 +26,7 @@ from savg_ray.metrics.spatial_av_align import spatial_av_align
 from savg_ray.protocols import clip_form
 from savg_ray.stages.network_stage import NetworkStage
 from savg_ray.stages.sequential import use_one_thread
+from savg_ray.training.clip_dataset import spread
 from savg_ray.weights.choose import WeightsChoice
 from savg_ray.weights.store import WeightStore
 
@@ -41,8 +42,8 @@ def alignment(
     paths = sorted(folder.glob("[!.]*.mp4"))
     if len(paths) < 2:
         raise UserError(f"{folder} holds {len(paths)} mp4 files; name a folder of at least two.")
-    n = min(clips, len(paths))
-    paths = [paths[i * len(paths) // n] for i in range(n)]
+    paths = spread(paths, clips)
+    n = len(paths)
     seen, heard, swapped, shares = [], [], [], []
     with StreamProgress("alignment", n) as progress:
         for path in paths:

@@ -12,11 +12,12 @@ from jobs.command import resumable, run_command
 from jobs.progress import StreamProgress
 from jobs.runner import Device, make_folder
 from savg_ray.errors import ClipError, UserError
-from savg_ray.training.checkpoints import checkpoint_steps, noted_validations
+from savg_ray.training.checkpoints import checkpoint_folder, checkpoint_steps, noted_validations
 from savg_ray.training.config import TaskName, TrainingConfig, load_training_config
 from savg_ray.training.draws import SampleOrder
 from savg_ray.training.examples import LocalFeed, Share, StepPlan, example_at
 from savg_ray.training.export import export_weights
+from savg_ray.training.loop import awaited_validations
 from savg_ray.training.loop import train as train_share
 from savg_ray.training.task import Task
 from savg_ray.training.tasks import make_task
@@ -45,6 +46,9 @@ def run_training(
         train_on_ray(config, data, out, workers, device, start_from)
     else:
         _train_here(task, config, out, device, start_from)
+    for step in sorted(awaited_validations(config, out)):
+        # A run that was interrupted here left these behind.
+        validate_checkpoint(task, out, checkpoint_folder(out, step), step, _local_device(device))
     return export_weights(task, out)
 
 
@@ -56,14 +60,17 @@ def _try_an_example(task: Task, config: TrainingConfig) -> None:
 
 
 def _train_here(task: Task, config: TrainingConfig, out: Path, device: Device, start_from: Path | None) -> None:
-    has_gpu = torch.cuda.is_available()
-    if device == "cuda" and not has_gpu:
+    share = Share(device=_local_device(device))
+    if device == "cuda" and share.device != "cuda":
         raise UserError("--device cuda was asked for, but there is no GPU here; use --device cpu, or leave it out.")
-    share = Share(device="cuda" if has_gpu and device != "cpu" else "cpu")
     feed = LocalFeed(task, StepPlan.of(config, 1), config.seed, share)
     with StreamProgress(f"training {task.name}", config.steps, "steps") as progress:
         watcher = _LocalWatcher(task, out, share.device, progress, (checkpoint_steps(out) or [0])[-1])
         train_share(task, config, out, share, feed, watcher, start_from)
+
+
+def _local_device(device: Device) -> str:
+    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 class _LocalWatcher:

@@ -46,6 +46,8 @@ def train_on_ray(
             f"--workers {workers} would leave no CPU to make examples, of the {resources.cpus:g} there are; use "
             f"fewer than {resources.cpus / _CPUS_PER_WORKER:g}."
         )
+    # Validations must not wait for a GPU that a worker holds to the end.
+    spare_gpu = resources.gpus >= workers + 1
     threads = max(1, int(resources.cpus) // workers)
     start_from = start_from and start_from.resolve()
     done = (checkpoint_steps(out) or [0])[-1]
@@ -65,7 +67,7 @@ def train_on_ray(
         ),
         validation_config=ray.train.ValidationConfig(
             fn=lambda checkpoint: validate_worker(checkpoint, work),
-            ray_remote_kwargs={"num_cpus": _CPUS_PER_VALIDATION},
+            ray_remote_kwargs={"num_cpus": _CPUS_PER_VALIDATION, "num_gpus": int(use_gpu and spare_gpu)},
         ),
     )
     try:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +20,8 @@ from savg_ray.spatial.screen import mirror_x_px
 Mirror = Literal["none", "paired", "official"]
 """How training clips are mirrored: never; half of them, pictures, sound and labels together; or, as in the official
 training, all of them, but the pictures alone, so that left is seen where right is heard."""
+
+Item = TypeVar("Item")
 
 LABELS_PER_S = 10
 INACTIVE = -1
@@ -147,6 +149,12 @@ def clip_row(paths: Mapping[str, Any], mirror: Mirror = "none", seed: int = 0, e
     clip = mirrored(clip, mirror, seed, epoch)
     frames = np.ascontiguousarray(clip.frames.transpose(0, 3, 1, 2))
     return {"id": clip.id, "frames": frames, "waveform": clip.waveform, **label_columns(clip)}
+
+
+def spread(items: Sequence[Item], n: int | None) -> list[Item]:
+    """``n`` of some items in their order, evenly spread; all of them for None, or where there are no more."""
+    n = len(items) if n is None else min(n, len(items))
+    return [items[i * len(items) // n] for i in range(n)]
 
 
 def path_rows(pairs: Sequence[tuple[Path, Path]]) -> list[dict[str, str]]:

@@ -1,7 +1,7 @@
 """Which examples make a step, and the batches they become."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,6 +69,12 @@ class StepPlan:
         """Parts of a step, of one worker."""
         return self.batch_size // self.world // self.part_size
 
+    def parts(self, first_step: int, last_step: int, rank: int) -> Iterator[range]:
+        """The positions of one worker's parts, one after another, from a first step to a last one, both included."""
+        for step in range(first_step, last_step + 1):
+            for part in range(self.n_parts):
+                yield self.positions(step, rank, part)
+
     def positions(self, step: int, rank: int, part: int) -> range:
         """The positions, counted from the beginning of training, of one part of step 1, 2, ..."""
         first = (step - 1) * self.batch_size + part * self.part_size * self.world + rank
@@ -116,18 +122,14 @@ class LocalFeed:
 
     def __call__(self, first_step: int, last_step: int) -> Iterator[Batch]:
         """The parts of steps ``first_step`` to ``last_step``, both included, one after another."""
-        wanted = [
-            self._plan.positions(step, self._share.rank, part)
-            for step in range(first_step, last_step + 1)
-            for part in range(self._plan.n_parts)
-        ]
         with ThreadPoolExecutor(1) as maker:
-            coming = maker.submit(self._batch, wanted[0]) if wanted else None
-            for place in range(len(wanted)):
-                batch = coming.result()
-                if place + 1 < len(wanted):
-                    coming = maker.submit(self._batch, wanted[place + 1])
-                yield batch
+            coming: Future[Batch] | None = None
+            for positions in self._plan.parts(first_step, last_step, self._share.rank):
+                ready, coming = coming, maker.submit(self._batch, positions)
+                if ready is not None:
+                    yield ready.result()
+            if coming is not None:
+                yield coming.result()
 
     def _batch(self, positions: range) -> Batch:
         return stacked([example_at(self._task, self._order, position) for position in positions])

@@ -19,6 +19,7 @@ from savg_ray.training.clip_dataset import (
     label_columns,
     mirrored,
     read_labelled_clip,
+    spread,
 )
 from savg_ray.training.config import Section
 from savg_ray.training.distortions import Distortion
@@ -99,7 +100,7 @@ class FeatureTask:
                 f"{data / f'video_{settings.validation_split}'} holds {len(held_out)} clips, but validation_clips of "
                 f"the configuration is {n}; build more clips, or lower it."
             )
-        self._held_out = [held_out[i * len(held_out) // n] for i in range(n)]
+        self._held_out = spread(held_out, n)
 
     def build(self) -> nn.Module:
         """The network with the layer that answers questions."""

@@ -1,5 +1,6 @@
 """A training run as one worker sees it: from the last checkpoint to the last step."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +31,8 @@ Feed = Callable[[int, int], Iterator[Batch]]
 """The parts of a worker's steps, from a first step to a last one, both included."""
 
 _LISTED_ITEMS = 4
+# As PyTorch's allocators for GPUs and for the CPU say it.
+_OUT_OF_MEMORY = re.compile(r"out of memory|allocate memory|not enough memory", re.IGNORECASE)
 
 
 class Watcher(Protocol):
@@ -95,7 +98,7 @@ def train(
         watcher.saved(step, checkpoint_folder(out, step), validate)
         if curve is not None:
             _show_validations(curve, out, shown)
-            prune_checkpoints(out, config.keep_last, task.best, _awaited(config, out))
+            prune_checkpoints(out, config.keep_last, task.best, awaited_validations(config, out))
     if curve is not None:
         curve.write()
 
@@ -105,8 +108,8 @@ def validation_is_due(config: TrainingConfig, step: int) -> bool:
     return config.validate_every is not None and (step % config.validate_every == 0 or step == config.steps)
 
 
-def _awaited(config: TrainingConfig, out: Path) -> set[int]:
-    """Checkpoints that are still to be validated."""
+def awaited_validations(config: TrainingConfig, out: Path) -> set[int]:
+    """Steps whose checkpoints are there and still to be validated."""
     return {step for step in checkpoint_steps(out) if validation_is_due(config, step)} - set(noted_validations(out))
 
 
@@ -141,13 +144,13 @@ def _step(
         ) from error
     except ClipError as error:
         raise UserError(str(error)) from error
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if not isinstance(error, RuntimeError) or "memory" in str(error).lower():
-            raise UserError(
-                f"Memory ran out with {plan.part_size} examples at a time; set micro_batch to a smaller divisor of "
-                f"{plan.batch_size // plan.world}, or task.recompute: true where the task has it."
-            ) from error
-        raise
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not _OUT_OF_MEMORY.search(str(error)):
+            raise
+        raise UserError(
+            f"Memory ran out with {plan.part_size} examples at a time; set micro_batch to a smaller divisor of "
+            f"{plan.batch_size // plan.world}, or task.recompute: true where the task has it."
+        ) from error
 
 
 def _save(learner: Learner, task: Task, config: TrainingConfig, plan: StepPlan, out: Path) -> None:

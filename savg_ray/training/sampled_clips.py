@@ -21,6 +21,7 @@ from savg_ray.generation import chain as generation
 from savg_ray.generation.sampling import Sampling
 from savg_ray.sampling.config import BaseConfig, BaseModelConfig, SamplingConfig, load_sampling_config
 from savg_ray.stages.sequential import run_sequential
+from savg_ray.training.clip_dataset import spread
 from savg_ray.training.config import Section
 from savg_ray.weights.choose import ResolvedWeights, WeightsChoice
 from savg_ray.weights.store import WeightStore, default_root
@@ -133,12 +134,11 @@ def clip_scoring(settings: SampledClips, model: BaseModelConfig, held_out: list[
     names = generation.networks(sampling, sampling.weights)
     choice = WeightsChoice(sampling.weights, store)
     scorers = WeightsChoice(evaluation.weights, store)
-    n = min(settings.reference_clips, len(held_out))
     return ClipScoring(
         sampling,
         evaluation,
         {role: choice.resolve(name) for role, name in names.items() if role != "joint"},
         {name: scorers.resolve(name) for name in networks(evaluation).values()},
         settings.clips,
-        tuple(held_out[i * len(held_out) // n] for i in range(n)),
+        tuple(spread(held_out, settings.reference_clips)),
     )

@@ -8,6 +8,7 @@ import torch
 from savg_ray.clips import Clip
 from savg_ray.media.writer import write_clip
 from savg_ray.networks.seld import SeldConfig, SeldNet
+from savg_ray.training.checkpoints import noted_validations
 from savg_ray.weights.load import load_state_dict, load_strict
 
 SMALL = """
@@ -88,3 +89,18 @@ def test_what_cannot_be_trained_is_said_in_a_sentence(savg, data, tmp_path, argu
 def test_a_gpu_that_is_not_there_is_said(savg, data, tmp_path):
     code, _, err = savg("train", "seld", "--data", data, "--out", tmp_path / "out", "--device", "cuda")
     assert code == 2 and "there is no GPU here" in " ".join(err.split())
+
+
+def test_a_validation_that_was_interrupted_is_made_up_for(savg, data, small, tmp_path, monkeypatch):
+    from jobs import train as job
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    command = ("train", "seld", "--preset", "seld-mini", "--data", data, "--out", tmp_path / "out", "--config", small)
+    with monkeypatch.context() as patch:
+        patch.setattr(job, "validate_checkpoint", interrupted)
+        assert savg(*command)[0] == 130
+    assert noted_validations(tmp_path / "out") == {}
+    assert savg(*command)[0] == 0
+    assert set(noted_validations(tmp_path / "out")) == {2}

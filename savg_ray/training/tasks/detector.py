@@ -14,9 +14,10 @@ from savg_ray.networks.yolox_parts import LevelOutputs
 from savg_ray.presets import validated
 from savg_ray.training.box_score import BoxScore
 from savg_ray.training.boxes import HARDLY_SEEN, PERSON
+from savg_ray.training.clip_dataset import spread
 from savg_ray.training.config import Section
 from savg_ray.training.draws import Draw
-from savg_ray.training.people_clips import Frames, PeopleClip, people_clips, read_frames, without_bars
+from savg_ray.training.people_clips import Frames, people_clips, read_frames, without_bars
 from savg_ray.training.people_sheet import with_boxes, write_sheet
 from savg_ray.training.person_pictures import Changes, change_picture
 from savg_ray.training.task import Batch
@@ -78,7 +79,7 @@ class DetectorTask:
         self._changes = Changes(settings.mirror, settings.zoom, settings.colour, settings.soften)
         self._clips = people_clips(data, settings.train_split, settings.recordings)
         held_out = people_clips(data, settings.validation_split, settings.recordings)
-        self._held_out = _spread(held_out, settings.validation_clips)
+        self._held_out = spread(held_out, settings.validation_clips)
         self._most_boxes = max(one.most_boxes for one in self._clips)
         self._kept: dict[int, Frames] = {}
 
@@ -176,9 +177,3 @@ class _HeadOutputs(Yolox):
     def forward(self, pictures: torch.Tensor) -> list[LevelOutputs]:
         """Raw outputs of pictures (N, 3, S, S)."""
         return self.head_outputs(pictures)
-
-
-def _spread(clips: list[PeopleClip], n: int | None) -> list[PeopleClip]:
-    if n is None or n >= len(clips):
-        return clips
-    return [clips[i * len(clips) // n] for i in range(n)]

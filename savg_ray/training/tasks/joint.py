@@ -18,7 +18,14 @@ from savg_ray.networks.mm_unet import MMUNet
 from savg_ray.networks.unet_config import MMUNetConfig
 from savg_ray.presets import validated
 from savg_ray.sampling.config import BaseModelConfig
-from savg_ray.training.clip_dataset import LabelledClip, Mirror, clip_paths, mirrored, read_labelled_clip
+from savg_ray.training.clip_dataset import (
+    LabelledClip,
+    Mirror,
+    clip_paths,
+    mirrored,
+    read_labelled_clip,
+    spread,
+)
 from savg_ray.training.draws import Draw, batch_noise, draws_of
 from savg_ray.training.pictures import resized
 from savg_ray.training.sampled_clips import SampledClips, clip_scoring
@@ -79,8 +86,7 @@ class JointTask:
         self.export_name = "model330011.pt" if settings.network == "official" else "mm_mini.safetensors"
         self._clips = clip_paths(data, settings.train_split)
         held_out = clip_paths(data, settings.validation_split)
-        n_held_out = min(settings.validation_clips or len(held_out), len(held_out))
-        self._held_out = [held_out[i * len(held_out) // n_held_out] for i in range(n_held_out)]
+        self._held_out = spread(held_out, settings.validation_clips)
         videos = [video for video, _ in held_out]
         self._scoring = None if settings.samples is None else clip_scoring(settings.samples, settings, videos)
         self._kept: dict[int, LabelledClip] = {}

@@ -22,7 +22,7 @@ from savg_ray.seld.features import RATE_HZ, stereo_features
 from savg_ray.seld.labels import frame_labels, with_classes
 from savg_ray.seld.loss import detection_loss, localisation_loss, seld_loss
 from savg_ray.spatial.screen import mirror_x_px
-from savg_ray.training.clip_dataset import Mirror, clip_paths, is_mirrored
+from savg_ray.training.clip_dataset import Mirror, clip_paths, is_mirrored, spread
 from savg_ray.training.config import Section
 from savg_ray.training.draws import Draw
 from savg_ray.training.task import Batch
@@ -76,7 +76,7 @@ class SeldTask:
         self.settings = settings
         self.export_name = _EXPORT_NAMES[settings.network]
         self._clips = clip_paths(data, settings.train_split)
-        self._held_out = _spread(clip_paths(data, settings.validation_split), settings.validation_clips)
+        self._held_out = spread(clip_paths(data, settings.validation_split), settings.validation_clips)
         self._kept: dict[Path, np.ndarray] = {}
         _check_width(self._clips[0][0])
 
@@ -183,12 +183,6 @@ def make_task(settings: dict[str, Any], data: Path) -> SeldTask:
         UserError: unknown key or a value out of range; as `SeldTask`.
     """
     return SeldTask(validated(SeldSettings, settings, "task of the configuration"), data)
-
-
-def _spread(pairs: list[tuple[Path, Path]], n: int | None) -> list[tuple[Path, Path]]:
-    if n is None or n >= len(pairs):
-        return pairs
-    return [pairs[i * len(pairs) // n] for i in range(n)]
 
 
 def _label_rows(path: Path) -> np.ndarray:

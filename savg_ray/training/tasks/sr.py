@@ -23,7 +23,7 @@ from savg_ray.sampling.clip_seeds import ClipSeeds
 from savg_ray.sampling.config import SuperResolutionConfig, SuperResolutionModelConfig
 from savg_ray.sampling.parts import Parts
 from savg_ray.sampling.upsampler import SCALE, Upsampler, upsampled_rows
-from savg_ray.training.clip_dataset import clip_paths
+from savg_ray.training.clip_dataset import clip_paths, spread
 from savg_ray.training.degradations import Degradations, degraded
 from savg_ray.training.draws import Draw, batch_noise, draws_of
 from savg_ray.training.pictures import resized
@@ -111,8 +111,7 @@ class SuperResolutionTask:
         self.export_name = "model_SR_mmdiff_120000.pt" if settings.network == "official" else "sr_mini.safetensors"
         self._videos = [video for video, _ in clip_paths(data, settings.train_split)]
         held_out = [video for video, _ in clip_paths(data, settings.validation_split)]
-        n_held_out = min(settings.validation_frames, len(held_out))
-        self._held_out = [held_out[i * len(held_out) // n_held_out] for i in range(n_held_out)]
+        self._held_out = spread(held_out, settings.validation_frames)
         rows = upsampled_rows(settings, settings.height_px // SCALE, settings.width_px // SCALE)
         self._small_rows, self._rows = rows, slice(SCALE * rows.start, SCALE * rows.stop)
         diffusion_tables(settings.total_steps, settings.validation_respacing)
