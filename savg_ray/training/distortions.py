@@ -48,16 +48,17 @@ def freeze(frames: np.ndarray, strength: float, rng: np.random.Generator) -> np.
 
 
 def warp(frames: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Smooth shifts of neighbouring parts against each other, of each picture its own, up to 12 px deviation."""
+    """Smooth shifts of neighbouring parts against each other, up to 12 px deviation.
+
+    They stay the same from picture to picture: what trembles would be a fault of motion instead of shape.
+    """
     height, width = frames.shape[1:3]
     rows, columns = np.indices((height, width), np.float32)
     shift_px = np.float32(_between(_WARP_PX, strength))
-    warped = np.empty_like(frames)
-    for place, frame in zip(warped, frames, strict=True):
-        coarse = rng.standard_normal((2, _WARP_GRID, _WARP_GRID)).astype(np.float32) * shift_px
-        down, aside = (cv2.resize(one, (width, height), interpolation=cv2.INTER_CUBIC) for one in coarse)
-        place[:] = cv2.remap(frame, columns + aside, rows + down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    return warped
+    coarse = rng.standard_normal((2, _WARP_GRID, _WARP_GRID)).astype(np.float32) * shift_px
+    down, aside = (cv2.resize(one, (width, height), interpolation=cv2.INTER_CUBIC) for one in coarse)
+    places = columns + aside, rows + down
+    return np.stack([cv2.remap(frame, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT) for frame in frames])
 
 
 def sound_noise(waveform: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:

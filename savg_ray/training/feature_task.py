@@ -46,12 +46,14 @@ class FeatureSettings(Section):
         validation_split: held-out clips.
         validation_clips: how many of these, spread over all.
         mirror: how clips to learn from are mirrored.
+        distorted_share: share of clips that have any one of the distortions.
     """
 
     train_split: str = "dev"
     validation_split: str = "eval"
     validation_clips: int = Field(default=64, ge=4)
     mirror: Mirror = "paired"
+    distorted_share: float = Field(default=0.4, gt=0, le=1)
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,9 @@ class FeatureTask:
         return {key.removeprefix(_NETWORK): value for key, value in state.items() if key.startswith(_NETWORK)}
 
     def _example(self, clip: LabelledClip, draw: Draw) -> dict[str, np.ndarray]:
-        media, strengths = clean_and_distorted(self._kind.media(clip), self._kind.distortions, draw)
+        media, strengths = clean_and_distorted(
+            self._kind.media(clip), self._kind.distortions, self.settings.distorted_share, draw
+        )
         content = content_targets(**label_columns(clip), width_px=clip.frames.shape[2])
         return {"media": media, "strengths": strengths, "content": content}
 

@@ -16,7 +16,6 @@ LEVELS = (0.125, 0.25, 0.5, 0.75, 1.0)
 """Strengths at which validation looks, rising."""
 
 _CONTENT_WEIGHT = 0.3
-_SHARE_DISTORTED = 0.4
 # Where a source moves by less than this share of the picture, it stands.
 _MOTION_SCALE = 0.1
 
@@ -58,11 +57,14 @@ def content_targets(label_class: np.ndarray, label_px: np.ndarray, width_px: int
 
 
 def clean_and_distorted(
-    media: np.ndarray, distortions: Mapping[str, Distortion], draw: Draw
+    media: np.ndarray, distortions: Mapping[str, Distortion], share: float, draw: Draw
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A clip's pictures or sound, and the same broken: (2, ...); and the strengths of distortions, float32 (2, K)."""
+    """A clip's pictures or sound, and the same broken: (2, ...); and the strengths of distortions, float32 (2, K).
+
+    Each distortion is there with a chance of ``share``, at any strength.
+    """
     rng = draw.generator("strengths")
-    strengths = rng.uniform(0, 1, len(distortions)) * (rng.uniform(size=len(distortions)) < _SHARE_DISTORTED)
+    strengths = rng.uniform(0, 1, len(distortions)) * (rng.uniform(size=len(distortions)) < share)
     broken = distorted(media, distortions, strengths, draw.generator("distortions"))
     return np.stack([media, broken]), np.stack([np.zeros_like(strengths), strengths]).astype(np.float32)
 

@@ -71,7 +71,7 @@ def distances(features_of, clean, distortion):
     return found
 
 
-@pytest.mark.parametrize("kind", ["blur", "noise"])
+@pytest.mark.parametrize("kind", ["blur", "noise", "warp", "shuffle", "freeze"])
 def test_fvd_mini_rises_with_what_is_wrong_with_the_pictures(scorers, walkers, kind):
     stage = scorers["video_features"]
 

@@ -1,5 +1,7 @@
 """The two small feature networks: form, size, and independence of what lies beside a clip in its batch."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -65,10 +67,53 @@ def test_the_order_of_pictures_and_of_sounds_counts(video_net, audio_net):
     assert (audio_net(pieces) - audio_net(waveform)).abs().max() > 0.01
 
 
+def walk(n_frames=16):
+    """A bright square that goes four pixels to the right from picture to picture."""
+    frames = torch.zeros(1, n_frames, 128, 128, 3, dtype=torch.uint8)
+    for t in range(n_frames):
+        frames[:, t, 56:72, 24 + 4 * t : 40 + 4 * t] = 200
+    return frames
+
+
+@torch.inference_mode()
+def seen_as_motion(net, frames):
+    """What the branch for motion is told, (3, T, 16, 16): the log of the change since 1, 2 and 4 pictures before."""
+    told = []
+    handle = net.motion.layers.register_forward_pre_hook(lambda _, args: told.append(args[0]))
+    try:
+        net(frames)
+    finally:
+        handle.remove()
+    return told[0][0]
+
+
+def test_what_moves_on_is_told_from_what_jumps_and_from_what_stands(video_net):
+    frames, order = walk(), torch.tensor([9, 2, 13, 6, 0, 11, 4, 15, 8, 1, 12, 5, 14, 3, 10, 7])
+    by_lag = seen_as_motion(video_net, frames)[:, 4:].exp().mean(dim=(1, 2, 3))
+    assert by_lag[1] > 1.4 * by_lag[0]
+    assert by_lag[2] > 1.4 * by_lag[1]
+    by_lag = seen_as_motion(video_net, frames[:, order])[:, 4:].exp().mean(dim=(1, 2, 3))
+    assert by_lag[2] < 1.1 * by_lag[0]
+    held = seen_as_motion(video_net, frames[:, ::4].repeat_interleave(4, dim=1))
+    still = held.amax(dim=(2, 3)) == held.min()
+    assert still[0].tolist() == 4 * [True] + [t % 4 > 0 for t in range(4, 16)]
+    assert still[2].tolist() == 4 * [True] + 12 * [False]
+    with torch.inference_mode():
+        features = [video_net(one) for one in (frames, frames[:, order], frames[:, ::4].repeat_interleave(4, dim=1))]
+    assert min((a - b).abs().max() for a, b in itertools.combinations(features, 2)) > 0.01
+
+
+def test_standing_pictures_have_finite_gradients():
+    net = video_mini.VideoMini()
+    net(torch.full((2, 5, 64, 64, 3), 90, dtype=torch.uint8)).square().sum().backward()
+    assert all(torch.isfinite(weight.grad).all() for weight in net.parameters())
+    assert any(weight.grad.any() for weight in net.motion.parameters())
+
+
 def test_they_are_small_and_hold_weights_alone(video_net, audio_net):
-    for net in (video_net, audio_net):
+    for net, parts in ((video_net, {"layers", "motion", "features"}), (audio_net, {"layers", "features"})):
         assert sum(tensor.numel() for tensor in net.state_dict().values()) * 2 < 1_000_000
-        assert {key.split(".")[0] for key in net.state_dict()} == {"layers", "features"}
+        assert {key.split(".")[0] for key in net.state_dict()} == parts
 
 
 @torch.inference_mode()

@@ -47,6 +47,9 @@ def test_what_each_distortion_does(clip):
     assert sorted(picture.tobytes() for picture in shuffled) == sorted(picture.tobytes() for picture in frames)
     frozen = PICTURE_DISTORTIONS["freeze"](frames, 1.0, rng())
     assert np.array_equal(frozen, np.repeat(frames[::5], 5, axis=0))
+    still = np.repeat(frames[:1], len(frames), axis=0)
+    warped = PICTURE_DISTORTIONS["warp"](still, 1.0, rng())
+    assert np.array_equal(warped, np.repeat(warped[:1], len(frames), axis=0))
     noise = PICTURE_DISTORTIONS["noise"](np.full((4, 64, 64, 3), 128, np.uint8), 0.5, rng()).astype(float) - 128
     assert noise.std() == pytest.approx(np.sqrt(2 * 64), rel=0.02)
 

@@ -34,8 +34,8 @@ def test_pairs_are_the_draws_own_and_strengths_say_what_was_done():
     seen = set()
     for position in range(40):
         draw = Draw(5, position, 0)
-        pair, strengths = clean_and_distorted(media, KINDS, draw)
-        again = clean_and_distorted(media, KINDS, draw)
+        pair, strengths = clean_and_distorted(media, KINDS, 0.4, draw)
+        again = clean_and_distorted(media, KINDS, 0.4, draw)
         assert np.array_equal(pair, again[0]) and np.array_equal(strengths, again[1])
         assert pair.shape == (2, 3, 4) and strengths.shape == (2, 2)
         assert pair.dtype == strengths.dtype == np.float32
@@ -44,6 +44,13 @@ def test_pairs_are_the_draws_own_and_strengths_say_what_was_done():
             np.testing.assert_allclose(pair[1], strengths[1, 0])
         seen.add(tuple((strengths[1] > 0).tolist()))
     assert seen == {(False, False), (True, False), (False, True), (True, True)}
+
+
+def test_the_share_says_how_often_each_distortion_is_there():
+    media = np.zeros(2, np.float32)
+    there = [clean_and_distorted(media, KINDS, 0.2, Draw(1, position, 0))[1][1] > 0 for position in range(1000)]
+    np.testing.assert_allclose(np.mean(there, axis=0), 0.2, atol=0.04)
+    assert np.all(clean_and_distorted(media, KINDS, 1.0, Draw(1, 0, 0))[1][1] > 0)
 
 
 def test_loss_of_right_and_of_wrong_answers():

@@ -54,6 +54,8 @@ def test_examples_are_their_draws_own(data, make):
     assert any(not np.array_equal(other["media"][1], example["media"][1]) for other in others)
     assert stacked(others)["media"].shape[:2] == (6, 2)
     assert example["content"][0] == 1
+    always = make({**SETTINGS, "distorted_share": 1.0}, data).example(1, Draw(0, 7, 0))
+    assert np.all(always["strengths"][1] > 0) and not always["strengths"][0].any()
 
 
 @MAKERS
@@ -110,6 +112,8 @@ def test_what_is_wrong_is_a_sentence(data, tmp_path):
         video_features.make_task({"miror": "none"}, data)
     with pytest.raises(UserError, match="key 'validation_clips'"):
         audio_features.make_task({"validation_clips": 1}, data)
+    with pytest.raises(UserError, match="key 'distorted_share'"):
+        video_features.make_task({"distorted_share": 0}, data)
     with pytest.raises(UserError, match="video_eval holds 4 clips, but validation_clips of the configuration is 5"):
         video_features.make_task({"validation_clips": 5}, data)
     with pytest.raises(UserError, match="video_dev holds no mp4 files"):
