@@ -25,9 +25,12 @@ class StageActor:
     cpu_share: ClassVar[float]
 
     def __init__(self, stage: Stage) -> None:
+        # Ray keeps what workers write to standard error, which nothing below a warning reaches by itself.
+        logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
         logging.getLogger("savg_ray").setLevel(logging.INFO)
         use_one_thread()
         self._stage = stage
+        self._stage.memory_share = gpu_share_of_worker()
         self._stage.load("cuda" if ray.get_gpu_ids() else "cpu")
         tags = {"stage": stage.name}
         self._clips = Counter("savg_clips", "Clips seen by a stage.", tag_keys=("stage",))
@@ -49,3 +52,9 @@ class StageActor:
             if reason and not earlier:
                 self._errors.inc(1, {"reason": reason})
         return out
+
+
+def gpu_share_of_worker() -> float:
+    """The share of its GPU that Ray gave to this worker; 1 for whole ones, and without a GPU."""
+    n_gpus = ray.get_runtime_context().get_assigned_resources().get("GPU", 1.0)
+    return min(1.0, n_gpus)

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from benchmarks.scratch import Scratch, filled_weights, preset
 from jobs.evaluate import Request, run_evaluation
+from jobs.runner import StreamRunner
 
 _FEATURES = ("video_features", "audio_features")
 
@@ -52,10 +53,8 @@ def _run(scratch: Scratch, precision: str) -> dict[str, Any]:
         config=preset("savg", 0).model_copy(update={"precision": precision}),
         weights=filled_weights(),
         cache=out / "cache",
-        runner="sequential",
-        device="cpu",
     )
-    content = run_evaluation(request, Console(quiet=True))
+    content = run_evaluation(request, StreamRunner("cpu", None), Console(quiet=True))
     return {**content, "out": out, "cpu_s": _median_costs(out)}
 
 

@@ -3,14 +3,16 @@
     python -m benchmarks.sample --preset laptop
     python -m benchmarks.sample --preset savg --device cuda --clips 16
     python -m benchmarks.sample --preset fast --device cuda --clips 16 --against savg
+    python -m benchmarks.sample --preset savg --device cuda --clips 16 --compiled
 
 Weights are filled. Standard output carries one JSON line a record. ``--against`` also samples the same seeds under
-another preset and tells how far apart the clips are.
+another preset, ``--compiled`` with compiled blocks, and tells how far apart the clips are.
 """
 
 import json
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -39,6 +41,7 @@ def sample(
     clips: Annotated[int, typer.Option(min=1, help="Clips to make; those of the first batch warm up.")] = 3,
     config: Annotated[Path | None, typer.Option(help="YAML file with keys to lay over the preset.")] = None,
     against: Annotated[str | None, typer.Option(help="Another preset, to compare the same seeds with.")] = None,
+    compiled: Annotated[bool, typer.Option("--compiled", help="Compare with compiled blocks.")] = False,
 ) -> None:
     """Measure sampling without Ray on filled weights."""
     with tempfile.TemporaryDirectory() as folder:
@@ -46,13 +49,18 @@ def sample(
         if against is not None:
             other = _measure(against, device, clips, config, Path(folder) / "b")
             _show({"record": "difference", "preset": preset, "against": against, **_difference(made, other)})
+        if compiled:
+            other = _measure(preset, device, clips, config, Path(folder) / "c", compiled=True)
+            _show({"record": "difference", "preset": preset, "against": "compiled", **_difference(made, other)})
 
 
-def _measure(preset: str, wanted: str, clips: int, config: Path | None, out: Path) -> Path:
+def _measure(preset: str, wanted: str, clips: int, config: Path | None, out: Path, *, compiled: bool = False) -> Path:
     use_one_thread()
     runner = choose_runner("sequential", wanted)
     device = runner.device
     request = make_request(clips, preset, 0, out, config, "filled", None, None, None)
+    if compiled:
+        request = replace(request, config=with_compiled_blocks(request.config))
     work = plan_sampling(request, runner)
     batches = clip_batches(request, work)
     settings = request.config
@@ -76,10 +84,11 @@ def _measure(preset: str, wanted: str, clips: int, config: Path | None, out: Pat
         work.sampling.take(batch)
         measured += counts * len(batch["id"])
         n_calls += counts * int(batch["nfe"].sum())
-    common = {"preset": preset, "device": device, "clips": measured}
+    common = {"preset": preset, "compiled": compiled, "device": device, "clips": measured}
     calls = {"base": n_calls / measured, "super_resolution": upsampling_calls(settings)}
     for name, spent_s in seconds.items():
-        record: dict[str, Any] = {"record": "stage", "stage": name, **common, "s_per_clip": spent_s / measured}
+        record: dict[str, Any] = {"record": "stage", "stage": name, **common}
+        record |= {"s_per_clip": spent_s / measured, "clips_per_s": measured / spent_s}
         if name in gflop:
             tflop = gflop[name] * calls[name] / 1000
             rate = tflop * measured / spent_s
@@ -91,14 +100,21 @@ def _measure(preset: str, wanted: str, clips: int, config: Path | None, out: Pat
     return out
 
 
+def with_compiled_blocks(config: SamplingConfig) -> SamplingConfig:
+    """The same with ``compile: true`` for its networks."""
+    sections = {"base": config.base, "super_resolution": config.super_resolution}
+    on = {name: one.model_copy(update={"compile": True}) for name, one in sections.items() if one is not None}
+    return config.model_copy(update=on)
+
+
 def gflop_per_call(config: SamplingConfig) -> dict[str, float]:
     """Arithmetic (2 a multiply-add) of one call of each network: for a clip, and for a frame."""
     base, sr = config.base, config.super_resolution
     counted = {}
     with torch.device("meta"), torch.inference_mode():
         network = MMUNet(base.shape).eval()
-        video = torch.empty(1, base.n_frames, 3, base.height_px, base.width_px)
-        audio, labels = torch.empty(1, 2, base.n_samples), torch.zeros(1, dtype=torch.long)
+        video = torch.empty(1, base.n_frames, base.n_colours, base.height_px, base.width_px)
+        audio, labels = torch.empty(1, base.n_channels, base.n_samples), torch.zeros(1, dtype=torch.long)
         shifts = torch.zeros(1, len(network.shift_ranges), dtype=torch.long)
         with FlopCounterMode(display=False) as counter:
             network(video, audio, labels, shifts)

@@ -13,7 +13,8 @@ from rich.table import Table
 
 from actors.dataset_builder import DatasetBuilder
 from jobs.command import resumable, run_command
-from jobs.one_by_one import alone_in, stream_on_ray
+from jobs.folder_lock import alone_in
+from jobs.one_by_one import stream_on_ray
 from jobs.progress import StreamProgress
 from jobs.runner import Runner
 from savg_ray.dataset.build import Outcome, build_in_child, count_label_frames

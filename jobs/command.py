@@ -1,19 +1,30 @@
 """How every command ends: mistakes and interrupts are one sentence and an exit code, never a traceback."""
 
+import logging
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 import typer
 from rich.console import Console
 
 from savg_ray.errors import UserError
 
+_INTERRUPTED, _TERMINATED = 130, 143
+
 
 def run_program(program: typer.Typer) -> None:
-    """Run a command-line program to its exit."""
+    """Run a command-line program to its exit; SIGTERM interrupts it as Ctrl-C does, but for the exit code 143.
+
+    What the package logs is shown on standard error.
+    """
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("savg_ray").setLevel(logging.INFO)
     try:
-        program()
+        with _terminable():
+            program()
     except UserError as error:
         Console(stderr=True, soft_wrap=True).print(f"error: {error}", style="red", markup=False, highlight=False)
         sys.exit(2)
@@ -33,4 +44,24 @@ def resumable(what_stays: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         print(f"interrupted; {what_stays}, and the same command goes on from there", file=sys.stderr)
-        raise typer.Exit(130) from None
+        raise typer.Exit(_INTERRUPTED) from None
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    terminated = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal terminated
+        terminated = True
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    except SystemExit as end:
+        if terminated and end.code == _INTERRUPTED:
+            sys.exit(_TERMINATED)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)

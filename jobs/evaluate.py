@@ -1,5 +1,6 @@
 """The evaluation job: two folders of clips in, metrics.json and what is behind it out."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.command import resumable, run_command
+from jobs.folder_lock import alone_in
 from jobs.runner import Device, Runner, StreamRunner, choose_runner, make_folder, print_pools
 from savg_ray.config import EvaluationConfig, load_config
 from savg_ray.evaluation.chain import clip_stages, networks, window_stages
@@ -47,7 +49,6 @@ def run_evaluation(request: Request, runner: StreamRunner, console: Console) -> 
         UserError: the folders, the configuration, the weights or the cluster cannot be used.
     """
     config = request.config
-    make_folder(request.out, "--out")
     if config.official:
         plan = plan_official(request.generated, request.reference, config.n_windows, config.decode_deadline_s)
     else:
@@ -151,7 +152,10 @@ def evaluate(
         dry_run=dry_run,
     )
     with resumable("what was computed is kept"):
-        content = run_evaluation(request, choose_runner(runner, device), Console(stderr=True))
+        streams = choose_runner(runner, device)
+        make_folder(out, "--out")
+        with nullcontext() if dry_run else alone_in(out):
+            content = run_evaluation(request, streams, Console(stderr=True))
     if content is None:
         return
     print_results(Console(), content, out)

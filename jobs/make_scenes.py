@@ -11,7 +11,8 @@ import typer
 from pydantic import ValidationError
 
 from jobs.command import resumable, run_command
-from jobs.one_by_one import alone_in, stream_on_ray
+from jobs.folder_lock import alone_in
+from jobs.one_by_one import stream_on_ray
 from jobs.progress import StreamProgress
 from jobs.runner import Runner, make_folder
 from savg_ray.errors import UserError

@@ -1,12 +1,8 @@
-"""Streams of recordings: few, long, and each its worker's own; and a lock on the folder that they fill."""
+"""Streams of recordings: few, long, and each its worker's own."""
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from savg_ray.errors import UserError
 from savg_ray.stages.batch import Batch
@@ -52,17 +48,3 @@ def stream_on_ray(
         num_cpus=1,
     )
     yield from done.iter_batches(batch_size=None, batch_format="numpy")
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Keep other runs out of a folder.
-
-    Raises:
-        UserError: another run is in it.
-    """
-    try:
-        with FileLock(folder / ".lock", timeout=0):
-            yield
-    except Timeout:
-        raise UserError(f"Another run is filling {folder}; wait for it, or name another folder.") from None

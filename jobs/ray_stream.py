@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ def connect() -> Resources:
     if not ray.is_initialized():
         address = os.environ.get("RAY_ADDRESS")
         options: dict[str, Any] = {} if address else {"include_dashboard": False}
+        on_sigterm = signal.getsignal(signal.SIGTERM)
         try:
             with _quiet_stderr():
                 ray.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **options)
@@ -37,6 +39,9 @@ def connect() -> Resources:
                 f"Ray cannot be reached at {address or 'this machine'} ({first_line}); check RAY_ADDRESS and "
                 "RAY_AUTH_MODE, or run with --runner sequential."
             ) from error
+        if callable(on_sigterm):
+            # Ray puts a handler of its own in the place of the command's, which tells what stays.
+            signal.signal(signal.SIGTERM, on_sigterm)
     total = ray.cluster_resources()
     return Resources(cpus=total.get("CPU", 0.0), gpus=total.get("GPU", 0.0))
 

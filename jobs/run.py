@@ -11,7 +11,8 @@ from jobs import sample
 from jobs.command import resumable, run_command
 from jobs.embedded_reference import embedded_reference
 from jobs.evaluate import DEFAULT_CACHE, Request, print_results, run_evaluation, scoring_weights
-from jobs.runner import StreamRunner, choose_runner, print_pools
+from jobs.folder_lock import alone_in
+from jobs.runner import StreamRunner, choose_runner, make_folder, print_pools
 from jobs.sample import SampleRequest, SamplingWork
 from savg_ray.config import EvaluationConfig, load_config
 from savg_ray.errors import UserError
@@ -129,7 +130,8 @@ def run(
     scored_as = load_config(request.config.evaluation)
     scorers = scoring_weights(scored_as, weights, weights_dir)
     streams, console = choose_runner(runner, device), Console(stderr=True)
-    with resumable("clips and scores stay"):
+    make_folder(out, "--out")
+    with resumable("clips and scores stay"), alone_in(out):
         reference = reference or embedded_reference(out / "reference", runner, console)
         scoring = ScoreRequest(reference, scored_as, scorers, cache)
         content = sample_and_score(request, scoring, streams, console)

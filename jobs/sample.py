@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from jobs.command import resumable, run_command
+from jobs.folder_lock import alone_in
 from jobs.runner import Device, Runner, StreamRunner, choose_runner, make_folder, print_pools
 from savg_ray.errors import UserError
 from savg_ray.evaluation.chain import versions
@@ -203,9 +204,9 @@ def sample(
     print_pools(console, "clips", pools)
     if dry_run:
         return
-    write_origin(request, streams.device)
     sampling = work.sampling
-    with resumable("finished clips stay"):
+    with resumable("finished clips stay"), alone_in(out):
+        write_origin(request, streams.device)
         streams.stream(work.stages, clip_batches(request, work), pools, "clips", sampling.take, sampling.flush)
     print_outcome(Console(), sampling)
     if sampling.failed:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.command import resumable, run_command
+from jobs.folder_lock import alone_in
 from jobs.progress import StreamProgress
 from jobs.runner import Device, make_folder
 from savg_ray.errors import ClipError, UserError
@@ -33,23 +34,25 @@ def run_training(
         The exported files.
 
     Raises:
-        UserError: the configuration, the data or the device cannot be used, or training cannot go on.
+        UserError: the configuration, the data or the device cannot be used, training cannot go on, or another run
+            trains into the folder.
     """
     task = make_task(config, data)
     StepPlan.of(config, max(workers, 1))
     _try_an_example(task, config)
     make_folder(out, "--out")
-    if workers:
-        # Imported here: training without workers needs no Ray.
-        from jobs.train_on_ray import train_on_ray
+    with alone_in(out):
+        if workers:
+            # Imported here: training without workers needs no Ray.
+            from jobs.train_on_ray import train_on_ray
 
-        train_on_ray(config, data, out, workers, device, start_from)
-    else:
-        _train_here(task, config, out, device, start_from)
-    for step in sorted(awaited_validations(config, out)):
-        # A run that was interrupted here left these behind.
-        validate_checkpoint(task, out, checkpoint_folder(out, step), step, _local_device(device))
-    return export_weights(task, out)
+            train_on_ray(config, data, out, workers, device, start_from)
+        else:
+            _train_here(task, config, out, device, start_from)
+        for step in sorted(awaited_validations(config, out)):
+            # A run that was interrupted here left these behind.
+            validate_checkpoint(task, out, checkpoint_folder(out, step), step, _local_device(device))
+        return export_weights(task, out)
 
 
 def _try_an_example(task: Task, config: TrainingConfig) -> None:

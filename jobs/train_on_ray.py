@@ -73,6 +73,9 @@ def train_on_ray(
     try:
         with _shown(steps_done, done, config.steps):
             trainer.fit()
+    except SystemExit:
+        # This is how Ray Train answers Ctrl-C.
+        raise KeyboardInterrupt from None
     except ray.train.TrainingFailedError as error:
         for cause in _causes(error):
             if isinstance(cause, UserError | ClipError):

@@ -1,6 +1,7 @@
 """Shared by all tests: one thread, and one local Ray for the whole session."""
 
 import os
+import sys
 
 os.environ["RAY_AUTH_MODE"] = "disabled"
 os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
@@ -14,10 +15,26 @@ use_one_thread()
 
 
 def pytest_collection_modifyitems(items):
-    """Tests that may start Ray run in one process: two Rays would only take turns on the same cores."""
+    """Which tests stay in one process.
+
+    Those that use Ray, for two Rays would only take turns on the same cores; and the others of a command, which share
+    what one run of it left behind.
+    """
     for item in items:
-        if "ray_resources" in item.fixturenames or item.path.parent.name in ("actors", "jobs"):
+        if "ray_resources" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("ray"))
+        elif item.path.parent.name == "jobs":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+@pytest.fixture(autouse=True)
+def _no_ray_unless_asked_for(request, monkeypatch):
+    """A test without `ray_resources` that starts or joins Ray, itself or in a process of its own, fails."""
+    if "ray_resources" in request.fixturenames:
+        return
+    monkeypatch.setenv("RAY_ADDRESS", "this test does not ask for ray_resources")
+    if "ray" in sys.modules:
+        monkeypatch.setattr(sys.modules["ray"], "is_initialized", lambda: False)
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,8 @@ def diffusion_stages(config: SamplingConfig, weights: dict[str, ResolvedWeights]
         UserError: a network does not know a key of its configuration, or cannot take the sizes.
     """
     _check_sizes(config)
-    stages: list[Stage] = [BaseSamplerStage(weights["joint"], config.base, resolved(config.base.precision, device))]
+    precision = resolved(config.base.precision, device)
+    stages: list[Stage] = [BaseSamplerStage(weights["joint"], config.base, precision, config.clips_per_batch)]
     if config.super_resolution is not None:
         precision = resolved(config.super_resolution.precision, device)
         stages.append(SuperResolutionStage(weights["sr"], config.super_resolution, precision))

@@ -1,22 +1,31 @@
 """Arguments of the official scripts, read with their types checked."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from savg_ray.errors import UserError
 
 
 class OfficialArguments:
-    """Arguments that are taken one by one, so that one that nobody took can be named; all raise UserError."""
+    """Arguments of a network, taken one by one; all raise UserError.
 
-    def __init__(self, network: str, config: Mapping[str, Any]) -> None:
+    Args:
+        network: its name, for sentences.
+        config: what was given.
+        keys: what the network knows. Names are checked before values: a misspelt one may be why values do not fit.
+    """
+
+    def __init__(self, network: str, config: Mapping[str, Any], keys: Collection[str]) -> None:
         self._network = network
         self._config = config
-        self._left = set(config)
+        self._keys = keys
+        unknown = ", ".join(sorted(str(key) for key in config if key not in keys))
+        if unknown:
+            raise UserError(f"The {network} knows no setting called {unknown}: remove or correct it.")
 
     def value(self, key: str, otherwise: Any) -> Any:
         """The argument as it was given."""
-        self._left.discard(key)
+        assert key in self._keys, f"{key} is missing in the keys of the {self._network}"
         return self._config.get(key, otherwise)
 
     def share(self, key: str, otherwise: float) -> float:
@@ -58,9 +67,3 @@ class OfficialArguments:
         value = self.value(key, allowed[0])
         if value not in allowed:
             raise UserError(f"{key} of the {self._network} can only be {allowed[0]!r}, not {value!r}: change it.")
-
-    def nothing_left(self) -> None:
-        """Refuses arguments that nobody asked for."""
-        if self._left:
-            names = ", ".join(sorted(map(str, self._left)))
-            raise UserError(f"The {self._network} knows no setting called {names}: remove or correct it.")

@@ -176,6 +176,10 @@ class _Grow(nn.Module):
         return self.conv(doubled(x))
 
 
+REPEATED_BLOCKS = (_Residual, _Attention)
+"""What nearly all of the network's work is done in."""
+
+
 class _Wiring:
     """Blocks in the order of the official network; counts channels and rate on the way."""
 

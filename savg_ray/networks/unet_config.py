@@ -87,7 +87,7 @@ class MMUNetConfig:
         Raises:
             UserError: a key that we do not know, or a value that the network has no code for.
         """
-        given = OfficialArguments("multimodal UNet", config)
+        given = OfficialArguments("multimodal UNet", config, _MM_KEYS)
         video_size = given.integers("video_size", (20, 3, 64, 64), count=4)
         audio_size = given.integers("audio_size", (2, 80000), count=2)
         multipliers = given.integers("channel_mult", ())
@@ -122,7 +122,6 @@ class MMUNetConfig:
         given.only("class_cond", False)
         given.only("use_fp16", False)
         given.only("num_heads_upsample", -1, shape.n_heads)
-        given.nothing_left()
         return shape
 
 
@@ -171,7 +170,7 @@ class SRUNetConfig:
         Raises:
             UserError: a key that we do not know, or a value that the network has no code for.
         """
-        given = OfficialArguments("super-resolution UNet", config)
+        given = OfficialArguments("super-resolution UNet", config, _SR_KEYS)
         given.integer("small_size", 64)
         large_size = given.integer("large_size", 256)
         multipliers = given.integers("channel_mult", ())
@@ -192,9 +191,22 @@ class SRUNetConfig:
         given.only("class_cond", False)
         given.only("use_fp16", False)
         given.only("num_heads_upsample", -1, shape.n_heads)
-        given.nothing_left()
         return shape
 
+
+# What `from_dict` takes; keys of our own among them.
+_MM_KEYS = (
+    "video_size", "audio_size", "channel_mult", "num_channels", "num_res_blocks", "cross_attention_resolutions",
+    "cross_attention_windows", "cross_attention_shift", "video_attention_resolutions", "audio_attention_resolutions",
+    "num_heads", "num_head_channels", "use_scale_shift_norm", "learn_sigma", "dropout", "use_checkpoint",
+    "video_patch", "frame_patch", "audio_patch", "video_type", "audio_type", "resblock_updown",
+    "class_cond", "use_fp16", "num_heads_upsample",
+)  # fmt: skip
+_SR_KEYS = (
+    "small_size", "large_size", "channel_mult", "num_channels", "num_res_blocks", "attention_resolutions",
+    "num_heads", "num_head_channels", "use_scale_shift_norm", "resblock_updown", "learn_sigma", "dropout",
+    "use_checkpoint", "patch", "class_cond", "use_fp16", "num_heads_upsample",
+)  # fmt: skip
 
 _MULTIPLIERS = {64: (1, 2, 3, 4), 128: (1, 1, 2, 3, 4), 256: (1, 1, 2, 2, 4, 4), 512: (1, 1, 2, 2, 4, 4)}
 

@@ -29,7 +29,8 @@ class GroupNorm(nn.GroupNorm):
 
         ``modulation`` is (scale, shift), each (N or 1, C): the result is multiplied by 1 + scale, then shifted.
         """
-        mean, variance = _moments(x) if x.device.type == "cpu" else _moments_in_one_pass(x)
+        by_pieces = x.device.type == "cpu" and not torch.compiler.is_compiling()
+        mean, variance = _moments(x) if by_pieces else _moments_in_one_pass(x)
         group_size = x.shape[-1] // N_GROUPS
         rstd = (variance + self.eps).rsqrt().float().repeat_interleave(group_size, dim=-1)
         gain = rstd * self.weight.float()
@@ -119,7 +120,9 @@ def convolved(
 
 
 def on_plain_cpu(x: Tensor) -> bool:
-    """Whether shortcuts that know neither gradients nor autocast may be taken."""
+    """Whether shortcuts that know neither gradients nor autocast nor the compiler may be taken."""
+    if torch.compiler.is_compiling():
+        return False
     plain = x.device.type == "cpu" and x.dtype == torch.float32 and torch.backends.mkldnn.is_available()
     return plain and not torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
 

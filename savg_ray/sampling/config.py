@@ -17,6 +17,7 @@ StageName = Literal["base", "super_resolution", "generate", "write"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Network = Literal["official"] | dict[str, Any]
 Predicts = Literal["noise", "clean"]
+SoundForm = Literal["left_right", "placed"]
 
 
 # Keys that do not decide what a clip looks and sounds like.
@@ -34,7 +35,12 @@ class BaseModelConfig(_Section):
         pad_to_px: height of the pictures with black rows above and below, which the network never sees; None for
             none.
         predicts: what the network's output means: the noise, as officially, or the clean clip.
+        sound_form: left and right, as officially, or one sound, and the place where it comes from as a fourth colour
+            of the pictures (`savg_ray.spatial.place_map`): bright where a person is, which a small network sees at
+            once, while a level that differs between two channels tells it nothing about any pixel.
         sound_gain: the sound is made so many times as loud for the diffusion, whose noise would otherwise drown it.
+        place_gain: the fourth colour is made so many times as strong. A faint one stays under the noise until the
+            pictures have taken shape, so that the network reads it from them.
     """
 
     network: Network
@@ -46,7 +52,9 @@ class BaseModelConfig(_Section):
     n_samples: int = Field(ge=1)
     rate_hz: int = Field(ge=1)
     predicts: Predicts = "noise"
+    sound_form: SoundForm = "left_right"
     sound_gain: float = Field(default=1.0, gt=0)
+    place_gain: float = Field(default=1.0, gt=0)
 
     @property
     def picture_height_px(self) -> int:
@@ -59,6 +67,16 @@ class BaseModelConfig(_Section):
         return (self.picture_height_px - self.height_px) // 2
 
     @property
+    def n_colours(self) -> int:
+        """Channels of the diffusion's pictures."""
+        return 3 if self.sound_form == "left_right" else 4
+
+    @property
+    def n_channels(self) -> int:
+        """Channels of the diffusion's sound."""
+        return 2 if self.sound_form == "left_right" else 1
+
+    @property
     def shape(self) -> MMUNetConfig:
         """The network.
 
@@ -67,10 +85,16 @@ class BaseModelConfig(_Section):
         """
         own = {} if self.network == "official" else self.network
         sizes = {
-            "video_size": (self.n_frames, 3, self.height_px, self.width_px),
-            "audio_size": (2, self.n_samples),
+            "video_size": (self.n_frames, self.n_colours, self.height_px, self.width_px),
+            "audio_size": (self.n_channels, self.n_samples),
         }
         return MMUNetConfig.from_dict({**own, **sizes})
+
+    @model_validator(mode="after")
+    def _only_a_place_has_its_gain(self) -> "BaseModelConfig":
+        if self.place_gain != 1 and self.sound_form != "placed":
+            raise ValueError("place_gain is for sound_form placed")
+        return self
 
     @model_validator(mode="after")
     def _black_rows_on_both_sides(self) -> "BaseModelConfig":
@@ -83,13 +107,18 @@ class BaseModelConfig(_Section):
 
 
 class BaseConfig(BaseModelConfig):
-    """The base diffusion: small pictures and stereo sound, together."""
+    """The base diffusion: small pictures and stereo sound, together.
+
+    Attributes:
+        compile: the network's blocks, at their first call with new shapes (`savg_ray.networks.compiled_blocks`).
+    """
 
     solver: Literal["adaptive", "multistep", "singlestep"]
     steps: int | None = Field(default=None, ge=1)
     thresholding: bool = True
     per_clip: bool = True
     precision: Precision = "auto"
+    compile: bool = False
 
     @model_validator(mode="after")
     def _steps_belong_to_the_solvers_that_count_them(self) -> "BaseConfig":
@@ -125,10 +154,15 @@ class SuperResolutionModelConfig(_Section):
 
 
 class SuperResolutionConfig(SuperResolutionModelConfig):
-    """The upsampler as sampling uses it."""
+    """The upsampler as sampling uses it.
+
+    Attributes:
+        compile: as in `BaseConfig`.
+    """
 
     respacing: str
     precision: Precision = "auto"
+    compile: bool = False
 
 
 class SamplingConfig(_Section):

@@ -17,6 +17,7 @@ from savg_ray.diffusion.states import Modalities, each
 from savg_ray.sampling.clip_seeds import ClipSeeds
 from savg_ray.sampling.config import BaseConfig, BaseModelConfig
 from savg_ray.sampling.parts import Parts
+from savg_ray.sampling.sound_form import N_COLOURS, colour_gains, heard_sound
 
 _SINGLESTEP_ORDER = 3
 
@@ -64,14 +65,15 @@ class JointSampler:
         config = self._config
         self._seeds = seeds
         noise = {
-            "video": self._noise("video", (config.n_frames, 3, config.height_px, config.width_px)),
-            "audio": self._noise("audio", (2, config.n_samples)),
+            "video": self._noise("video", (config.n_frames, config.n_colours, config.height_px, config.width_px)),
+            "audio": self._noise("audio", (config.n_channels, config.n_samples)),
         }
         solution = self._solve(noise)
-        video = padded(solution.sample["video"], config).cpu().numpy()
-        audio = (solution.sample["audio"] / config.sound_gain).cpu().numpy()
+        video, audio = (solution.sample[name].cpu() for name in ("video", "audio"))
+        sounds = [heard_sound(*clip, config) for clip in zip(audio.numpy(), video.numpy(), strict=True)]
+        pictures = padded(video[:, :, :N_COLOURS], config).numpy()
         calls = [trace.nfe for trace in solution.traces] if solution.per_sample else [solution.nfe] * len(seeds)
-        return [BaseClip(*clip) for clip in zip(video, audio, calls, strict=True)]
+        return [BaseClip(*clip) for clip in zip(pictures, sounds, calls, strict=True)]
 
     def _solve(self, noise: Modalities) -> Solution:
         config = self._config
@@ -108,6 +110,7 @@ class JointSampler:
         if self._config.predicts == "noise":
             return found
         tables = diffusion_tables(TOTAL_STEPS)
+        found["video"] = found["video"] * colour_gains(self._config, self._device)
         return each(lambda state, clean: implied_noise(tables, state, clean.float(), labels), x, found)
 
 

@@ -4,9 +4,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from savg_ray.networks.compiled_blocks import compile_blocks
+from savg_ray.networks.cross_attention import CrossAttention
+from savg_ray.networks.mm_residual import ResidualBlock
 from savg_ray.networks.mm_unet import MMUNet
 from savg_ray.sampling.clip_seeds import ClipSeeds
 from savg_ray.sampling.config import BaseConfig
+from savg_ray.sampling.fitted_parts import parts_on
 from savg_ray.sampling.joint import BaseClip, JointSampler
 from savg_ray.sampling.parts import Parts
 from savg_ray.sampling.upsampler import to_uint8
@@ -17,7 +21,9 @@ from savg_ray.weights.choose import ResolvedWeights
 from savg_ray.weights.fill import fill_deterministic
 
 _FILL_SALT = 11
-_CLIPS_AT_A_TIME = {"cpu": 1, "cuda": 8}
+_BLOCKS = (ResidualBlock, CrossAttention)
+_CLIPS_ON_CPU = 1
+_MOST_CLIPS_ON_GPU = 8
 
 
 class BaseSamplerStage(Stage):
@@ -25,19 +31,30 @@ class BaseSamplerStage(Stage):
 
     Also ``made_frames``, the pictures as uint8 (F, h, w, 3), ``nfe``, ``making_notes``, ``making_fps`` and
     ``rate_hz``. On a CPU clips pass through the network one by one, so that their bits do not depend on their batch.
+
+    Args:
+        weights: of the network.
+        config: what to sample.
+        precision: of the network's arithmetic.
+        clips_at_a_time: on a GPU; None for as many as fit into its memory, up to 8.
     """
 
     name = "base"
     reads = ()
 
-    def __init__(self, weights: ResolvedWeights, config: BaseConfig, precision: Precision) -> None:
+    def __init__(
+        self, weights: ResolvedWeights, config: BaseConfig, precision: Precision, clips_at_a_time: int | None = None
+    ) -> None:
         self.weights, self.config, self.precision = weights, config, precision
+        self.clips_at_a_time = clips_at_a_time
 
     def load(self, device: str) -> None:
         """Build the network, load its weights, and move it to the device."""
         place = torch.device(device)
         network = place_network(self.weights, self._build, _fill, place)
-        self._parts = Parts(_CLIPS_AT_A_TIME[place.type])
+        if self.config.compile:
+            compile_blocks(network, _BLOCKS)
+        self._parts = self._make_parts(place)
         self._sampler = JointSampler(network, self.config, arithmetic(place, self.precision), self._parts)
 
     def __call__(self, batch: Batch) -> Batch:
@@ -58,6 +75,14 @@ class BaseSamplerStage(Stage):
 
     def _run(self, rows: list[Row]) -> list[BaseClip]:
         return self._sampler([ClipSeeds(int(row["seed"]), int(row["index"])) for row in rows])
+
+    def _make_parts(self, place: torch.device) -> Parts:
+        if place.type == "cuda" and self.clips_at_a_time is not None:
+            return Parts(self.clips_at_a_time, few_sizes=self.config.compile)
+        return parts_on(
+            place, "clips", on_cpu=_CLIPS_ON_CPU, most=_MOST_CLIPS_ON_GPU, memory_share=self.memory_share,
+            few_sizes=self.config.compile,
+        )  # fmt: skip
 
     def _build(self) -> nn.Module:
         return MMUNet(self.config.shape)

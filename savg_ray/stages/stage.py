@@ -29,6 +29,9 @@ class Stage(ABC):
     drops: tuple[str, ...] = ()
     """Large columns that nobody needs after this stage; `drop_at_last_reader` fills it in."""
 
+    memory_share: float = 1.0
+    """The share of a GPU's memory that it may take; a worker with a share of a GPU says so before `load`."""
+
     @abstractmethod
     def load(self, device: str) -> None:
         """Get ready to work on ``device`` (``"cpu"`` or ``"cuda"``)."""

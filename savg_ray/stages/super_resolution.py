@@ -4,10 +4,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from savg_ray.networks.sr_unet import SRUNet
+from savg_ray.networks.compiled_blocks import compile_blocks
+from savg_ray.networks.sr_unet import REPEATED_BLOCKS, SRUNet
 from savg_ray.sampling.clip_seeds import ClipSeeds
 from savg_ray.sampling.config import SuperResolutionConfig
-from savg_ray.sampling.parts import Parts
+from savg_ray.sampling.fitted_parts import parts_on
 from savg_ray.sampling.upsampler import SCALE, Upsampler
 from savg_ray.stages.batch import Batch, object_column
 from savg_ray.stages.network_stage import Precision, arithmetic, place_network
@@ -16,14 +17,15 @@ from savg_ray.weights.choose import ResolvedWeights
 from savg_ray.weights.fill import fill_deterministic
 
 _FILL_SALT = 21
-_FRAMES_AT_A_TIME = {"cpu": 4, "cuda": 80}
+_FRAMES_ON_CPU = 4
+_MOST_FRAMES_ON_GPU = 64
 
 
 class SuperResolutionStage(Stage):
     """Puts pictures made from ``low_res``, uint8 RGB (F, 4h, 4w, 3), in the place of ``made_frames``.
 
-    Frames of several clips share forward passes on a GPU. On a CPU clips are upsampled one by one, so that their bits
-    do not depend on their batch.
+    Frames of several clips share forward passes on a GPU, as many as fit into its memory, up to 64. On a CPU clips
+    are upsampled one by one, so that their bits do not depend on their batch.
     """
 
     name = "super_resolution"
@@ -37,7 +39,12 @@ class SuperResolutionStage(Stage):
         place = torch.device(device)
         network = place_network(self.weights, self._build, _fill, place)
         self._together = place.type == "cuda"
-        self._parts = Parts(_FRAMES_AT_A_TIME[place.type])
+        if self.config.compile:
+            compile_blocks(network, REPEATED_BLOCKS)
+        self._parts = parts_on(
+            place, "frames", on_cpu=_FRAMES_ON_CPU, most=_MOST_FRAMES_ON_GPU, memory_share=self.memory_share,
+            few_sizes=self.config.compile,
+        )  # fmt: skip
         self._upsampler = Upsampler(network, self.config, arithmetic(place, self.precision), self._parts)
 
     def __call__(self, batch: Batch) -> Batch:

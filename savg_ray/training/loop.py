@@ -89,9 +89,9 @@ def train(
         if curve is not None:
             curve.add(step, values)
         watcher.stepped(step, values)
-        if step % config.checkpoint_every and step != config.steps:
-            continue
         validate = validation_is_due(config, step)
+        if step % config.checkpoint_every and step != config.steps and not validate:
+            continue
         if curve is not None:
             _save(learner, task, config, plan, out)
             curve.write()

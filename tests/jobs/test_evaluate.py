@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from filelock import FileLock
 
 from jobs import cli
 from savg_ray.clips import Clip
@@ -111,8 +112,11 @@ def test_the_laptop_preset_says_mini_and_keeps_to_its_own_networks(small, plain_
 
 
 def test_ray_agrees_with_the_plain_loop_to_the_last_byte(ray_resources, small, plain_loop, savg, tmp_path):
+    # Two workers for one stage; how the work is spread is no part of the results.
+    (tmp_path / "two.yaml").write_text(json.dumps({"pools": {"seld": {"size": 2, "num_cpus": 0.1}}}))
     arguments = ("evaluate", small / "generated", small / "reference", "--weights", "filled", "--out", tmp_path)
-    code, out, err = savg(*arguments, "--cache", tmp_path / "cache")
+    arguments += ("--config", tmp_path / "two.yaml", "--cache", tmp_path / "cache")
+    code, out, err = savg(*arguments)
     assert code == 0, err
     assert "weights: filled (numbers carry no meaning)" in out
     assert "5/5" in err
@@ -123,32 +127,59 @@ def test_ray_agrees_with_the_plain_loop_to_the_last_byte(ray_resources, small, p
 
     # A second run finds everything, and a lost metrics.json comes back the same.
     (tmp_path / "metrics.json").unlink()
-    code, _, err = savg(*arguments, "--cache", tmp_path / "cache")
+    code, _, err = savg(*arguments)
     assert code == 0
     assert "0 to compute" in err
     assert (tmp_path / "metrics.json").read_bytes() == written
 
 
-@pytest.mark.parametrize(("runner", "batch"), [("ray", 2), ("sequential", 4), ("sequential", 8)])
-def test_numbers_do_not_depend_on_workers_batches_or_order(
-    ray_resources, small, plain_loop, savg, tmp_path, runner, batch
-):
+@pytest.fixture
+def reordered_numbers(small, savg, tmp_path):
+    """Values and counts of the metrics, of the clips in another order."""
+
+    def run(runner, **config):
+        (tmp_path / "mine.yaml").write_text(json.dumps(config))
+        code, _, err = savg(
+            "evaluate", small / "generated_reordered", small / "reference_reordered", "--weights", "filled",
+            "--runner", runner, "--config", tmp_path / "mine.yaml", "--out", tmp_path, "--cache", tmp_path / "cache",
+        )  # fmt: skip
+        assert code == 0, err
+        return numbers_of(tmp_path)
+
+    return run
+
+
+def numbers_of(out):
+    return {name: (metric["value"], metric["n"]) for name, metric in metrics_of(out)["metrics"].items()}
+
+
+def assert_same_numbers(found, wanted):
+    assert found.keys() == wanted.keys()
+    for name in wanted:
+        assert found[name] == pytest.approx(wanted[name], rel=1e-6), name
+
+
+@pytest.mark.parametrize("batch", [4, 8])
+def test_numbers_do_not_depend_on_batches_or_order(reordered_numbers, plain_loop, batch):
+    assert_same_numbers(reordered_numbers("sequential", clips_per_batch=batch), numbers_of(plain_loop))
+
+
+@pytest.mark.slow
+def test_nor_do_they_on_workers_at_the_same_time(ray_resources, reordered_numbers, plain_loop):
     pools = {name: {"size": 2, "num_cpus": 0.1} for name in ("detections", "seld")}
-    (tmp_path / "mine.yaml").write_text(json.dumps({"clips_per_batch": batch, "pools": pools}))
-    code, _, err = savg(
-        "evaluate", small / "generated_reordered", small / "reference_reordered", "--weights", "filled",
-        "--runner", runner, "--config", tmp_path / "mine.yaml", "--out", tmp_path, "--cache", tmp_path / "cache",
-    )  # fmt: skip
-    assert code == 0, err
-    mine, base = (
-        {name: (metric["value"], metric["n"]) for name, metric in metrics_of(out)["metrics"].items()}
-        for out in (tmp_path, plain_loop)
-    )
-    for name in base:
-        assert mine[name] == pytest.approx(base[name], rel=1e-6), name
+    assert_same_numbers(reordered_numbers("ray", clips_per_batch=2, pools=pools), numbers_of(plain_loop))
 
 
-def test_the_official_preset_reproduces_the_official_run(ray_resources, savg, tmp_path):
+def test_the_official_preset_reproduces_the_official_run(savg, tmp_path):
+    check_official_run(savg, tmp_path, "sequential")
+
+
+@pytest.mark.slow
+def test_the_official_preset_reproduces_the_official_run_on_ray(ray_resources, savg, tmp_path):
+    check_official_run(savg, tmp_path, "ray")
+
+
+def check_official_run(savg, tmp_path, runner):
     samples = clip_folder("savgbench_joint_baseline")
     golden, features = golden_json("quality_end_to_end.json"), golden_npz("quality_end_to_end.npz")
     for folder in ("fake", "ref"):
@@ -160,6 +191,7 @@ def test_the_official_preset_reproduces_the_official_run(ray_resources, savg, tm
     code, _, err = savg(
         "evaluate", tmp_path / "fake", tmp_path / "ref", "--preset", "savgbench-official",
         "--config", tmp_path / "24.yaml", "--weights", "filled", "--out", out, "--cache", tmp_path / "cache",
+        "--runner", runner,
     )  # fmt: skip
     assert code == 0, err
     for role, folder in (("generated", "fake"), ("reference", "ref")):
@@ -293,6 +325,25 @@ def test_the_official_preset_refuses_other_forms_by_name(awkward, savg, tmp_path
     assert out.count("mono.mp4 has mono sound") == 2
     metrics = metrics_of(tmp_path / "out")["metrics"]
     assert all(metric["value"] is None and metric["reason"] for metric in metrics.values())
+
+
+def test_two_runs_do_not_share_a_folder(small, savg, tmp_path):
+    arguments = (
+        "evaluate",
+        small / "generated",
+        small / "reference",
+        "--weights",
+        "filled",
+        "--runner",
+        "sequential",
+    )
+    arguments += ("--out", tmp_path, "--cache", tmp_path / "cache")
+    with FileLock(tmp_path / ".lock"):
+        code, _, err = savg(*arguments)
+        assert code == 2 and "Another run is filling" in err
+        # To look does no harm.
+        assert savg(*arguments, "--dry-run")[0] == 0
+    assert not (tmp_path / "metrics.json").exists()
 
 
 def test_unusable_input_is_one_sentence_and_exit_code_2(awkward, savg, tmp_path):

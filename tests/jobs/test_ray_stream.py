@@ -1,10 +1,13 @@
 """Streams of cheap stages through real Ray: what happens to workers and rows that misbehave."""
 
 import os
+import signal
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import ray
 
 from actors.stage_actor import StageActor
 from jobs import ray_stream
@@ -69,6 +72,24 @@ def run(ray_resources, monkeypatch, tmp_path):
         return out
 
     return run_stage
+
+
+def test_ray_leaves_the_end_by_sigterm_to_the_command(monkeypatch):
+    def init(**_):
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+    def tell(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2.0})
+    before = signal.signal(signal.SIGTERM, tell)
+    try:
+        assert ray_stream.connect().cpus == 2
+        assert signal.getsignal(signal.SIGTERM) is tell
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_every_row_comes_out_once_with_its_error_or_result(run):

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from filelock import FileLock
 
 from savg_ray.media.writer import write_clip
 from tests.jobs.test_evaluate import short_clip
@@ -66,6 +67,15 @@ def test_a_clip_that_cannot_be_made_is_left_out_and_listed(savg, reference, tmp_
     content = content_of(tmp_path / "run")
     assert (content["n_generated"], content["n_failed"]) == (1, 1)
     assert "no colour for this one" in printed
+
+
+def test_two_runs_do_not_share_a_folder(savg, reference, tmp_path):
+    with FileLock(tmp_path / ".lock"):
+        code, _, err = savg(
+            "run", "--n", 1, "--out", tmp_path, "--reference", reference, *GENERATOR, "--runner", "sequential"
+        )
+    assert code == 2 and "Another run is filling" in err
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
 def test_a_reference_that_is_not_there_is_one_sentence(savg, tmp_path):

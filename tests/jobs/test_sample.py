@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import torch
+from filelock import FileLock
 
 from actors.base_sampler import BaseSampler
 from jobs import cli, pools, ray_stream
@@ -63,12 +64,10 @@ class KilledOnce(BaseSampler):
         return super().__call__(batch)
 
 
-def test_the_same_clips_from_one_sampler_from_two_and_after_a_killed_one(
+def test_two_samplers_one_of_which_is_killed_make_the_clips_of_one_alone(
     sample, plain_loop, tmp_path, tiny, ray_resources, monkeypatch
 ):
     assert len(set(plain_loop.values())) == 4
-    assert sample(tmp_path / "one", 2, runner="ray")[0] == 0
-    assert contents(tmp_path / "one").items() < plain_loop.items()
     two = tmp_path / "two.yaml"
     two.write_text(
         tiny.read_text()
@@ -81,6 +80,13 @@ def test_the_same_clips_from_one_sampler_from_two_and_after_a_killed_one(
     assert (code, (tmp_path / "two" / "killed").exists()) == (0, True)
     assert contents(tmp_path / "two") == plain_loop
     assert "4 clips in" in out
+
+
+@pytest.mark.slow
+def test_one_sampler_on_ray_makes_them_too(sample, plain_loop, tmp_path, ray_resources):
+    assert sample(tmp_path, 2, runner="ray")[0] == 0
+    assert len(contents(tmp_path)) == 2
+    assert contents(tmp_path).items() < plain_loop.items()
 
 
 def test_a_run_that_was_interrupted_goes_on_and_a_larger_n_adds(sample, plain_loop, tmp_path, monkeypatch):
@@ -139,6 +145,16 @@ def test_somebody_elses_generator_survives_a_killed_worker_and_a_clip_that_fails
     assert sorted(contents(tmp_path / "out")) == [f"seed0_00000{i}.mp4" for i in (0, 1, 3)]
     assert read_clip(tmp_path / "out" / "clips" / "seed0_000000.mp4").frames.shape == (9, 32, 32, 3)
     assert "weights" not in err
+
+
+def test_two_runs_do_not_share_a_folder(savg, tmp_path):
+    arguments = ("sample", "--n", 1, "--out", tmp_path, *GENERATOR, "--runner", "sequential")
+    with FileLock(tmp_path / ".lock"):
+        code, _, err = savg(*arguments)
+        assert code == 2 and "Another run is filling" in err
+        # To look does no harm.
+        assert savg(*arguments, "--dry-run")[0] == 0
+    assert not contents(tmp_path) and not (tmp_path / "sampling.json").exists()
 
 
 def test_unusable_input_is_one_sentence_and_exit_code_2(savg, sample, tmp_path):

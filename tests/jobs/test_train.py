@@ -1,14 +1,19 @@
 """The command that trains, on a real model and a few clips."""
 
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from filelock import FileLock
 
 from savg_ray.clips import Clip
 from savg_ray.media.writer import write_clip
 from savg_ray.networks.seld import SeldConfig, SeldNet
-from savg_ray.training.checkpoints import noted_validations
+from savg_ray.training.checkpoints import checkpoint_steps, noted_validations
 from savg_ray.weights.load import load_state_dict, load_strict
 
 SMALL = """
@@ -83,6 +88,35 @@ def test_what_cannot_be_trained_is_said_in_a_sentence(savg, data, tmp_path, argu
     code, _, err = savg("train", *arguments, "--out", tmp_path / "out", "--config", tmp_path / "mine.yaml")
     assert code == 2 and said in " ".join(err.split()), err
     assert "Traceback" not in err
+
+
+def test_a_terminated_run_says_what_stays_and_goes_on(savg, data, small, tmp_path):
+    small.write_text(SMALL.replace("steps: 2", "steps: 100000", 1).replace("validate_every: 2", ""))
+    out = tmp_path / "out"
+    command = ("train", "seld", "--preset", "seld-mini", "--data", data, "--out", out, "--config", small)
+    with subprocess.Popen(
+        [sys.executable, "-m", "jobs.cli", *map(str, command)], stderr=subprocess.PIPE, text=True
+    ) as process:
+        deadline = time.monotonic() + 300
+        while not checkpoint_steps(out) and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.terminate()
+        _, err = process.communicate()
+    assert process.returncode == 143, err
+    assert "interrupted; checkpoints stay, and the same command goes on from there\n" in err
+    assert "Traceback" not in err
+    last = checkpoint_steps(out)[-1]
+    small.write_text(small.read_text().replace("steps: 100000", f"steps: {last + 1}"))
+    code, _, err = savg(*command)
+    assert code == 0, err
+    assert checkpoint_steps(out)[-1] == last + 1
+
+
+def test_two_runs_do_not_train_into_one_folder(savg, data, small, tmp_path):
+    with FileLock(tmp_path / ".lock"):
+        code, _, err = savg("train", "seld", "--preset", "seld-mini", "--data", data, "--out", tmp_path)
+    assert code == 2 and f"Another run is filling {tmp_path}; wait for it" in " ".join(err.split())
+    assert not checkpoint_steps(tmp_path)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

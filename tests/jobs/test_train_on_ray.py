@@ -82,6 +82,18 @@ def test_a_fault_in_a_worker_is_a_sentence(train, tmp_path):
         train(tmp_path, 2, task={"nan_at": 7})
 
 
+def test_an_interrupt_is_one_with_workers_too(train, tmp_path, monkeypatch):
+    from jobs import train_on_ray
+
+    def fit(_):
+        # As Ray Train ends the process at Ctrl-C.
+        raise SystemExit(0)
+
+    monkeypatch.setattr(train_on_ray.TorchTrainer, "fit", fit)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, 1, task={})
+
+
 def test_more_workers_than_the_machine_has_are_refused(train, tmp_path):
     with pytest.raises(UserError, match=r"--workers 4096 would leave no CPU"):
         train(tmp_path, 4096, task={}, batch_size=4096)

@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 
 from savg_ray.errors import UserError
+from savg_ray.networks import unet_config
 from savg_ray.networks.unet_config import MMUNetConfig, SRUNetConfig
 from tests.networks.unet_golden import golden_config
 
@@ -38,9 +39,26 @@ def test_training_options():
 
 
 @pytest.mark.parametrize(
+    ("network", "keys"), [(MMUNetConfig, unet_config._MM_KEYS), (SRUNetConfig, unet_config._SR_KEYS)]
+)
+def test_every_known_key_is_read(network, keys):
+    class Arguments(dict):
+        def get(self, key, otherwise):
+            read.append(key)
+            return otherwise
+
+    read = []
+    network.from_dict(Arguments())
+    assert sorted(read) == sorted(keys)
+
+
+@pytest.mark.parametrize(
     ("config", "sentence"),
     [
         ({"nun_heads": 4}, "knows no setting called nun_heads"),
+        # Names go first: the sizes want channel_mult, which is there but misspelt.
+        ({"chanel_mult": "1,2", "video_size": [20, 3, 48, 48]}, "knows no setting called chanel_mult"),
+        ({3: 4, "width": "big", "num_heads": "4"}, "knows no setting called 3, width"),
         ({"video_type": "3d"}, "video_type of the multimodal UNet can only be '2d\\+1d', not '3d'"),
         ({"resblock_updown": False}, "resblock_updown"),
         ({"class_cond": True}, "class_cond"),
@@ -70,6 +88,7 @@ def test_bad_arguments_of_the_multimodal_network(config, sentence):
     ("config", "sentence"),
     [
         ({"video_size": [20, 3, 64, 64]}, "super-resolution UNet knows no setting called video_size"),
+        ({"chanel_mult": "1,2", "large_size": 100}, "knows no setting called chanel_mult"),
         ({"use_fp16": True}, "use_fp16"),
         ({"large_size": 100}, "large_size 100"),
         ({"channel_mult": "0,1"}, "channel_mult"),

@@ -8,6 +8,7 @@ from savg_ray.networks.mm_unet import MMUNet
 from savg_ray.sampling.clip_seeds import ClipSeeds
 from savg_ray.sampling.joint import JointSampler
 from savg_ray.sampling.parts import Parts
+from savg_ray.spatial.place_map import drawn_places
 from savg_ray.weights.fill import fill_deterministic
 from tests.sampling.tiny import ADAPTIVE, tiny_config
 
@@ -91,3 +92,23 @@ def test_a_network_that_knows_the_clean_clip_brings_it_out(tmp_path, solver):
     # The last step leaves the noise of the level that it reaches.
     np.testing.assert_allclose(clip.video, clean[1][0], atol=0.06)
     np.testing.assert_allclose(clip.audio, clean[0][0], atol=0.06)
+
+
+@pytest.mark.parametrize("solver", [ADAPTIVE, {}, {"solver": "singlestep", "steps": 5}])
+def test_the_sound_comes_from_where_the_fourth_colour_is_bright(tmp_path, solver):
+    form = {"sound_form": "placed", "sound_gain": 2.0, "place_gain": 0.05}
+    config = tiny_config(tmp_path, predicts="clean", width_px=32, **solver, **form).base
+    places = torch.from_numpy(drawn_places(np.full(4, 0.5), 32))
+
+    class Knowing(torch.nn.Linear):
+        shift_ranges = ()
+
+        def forward(self, video, audio, labels, shifts):
+            clean = torch.zeros_like(video)
+            clean[:, :, 3] = places[:, None]
+            return clean, torch.full_like(audio, 0.8)
+
+    clip = JointSampler(Knowing(1, 1), config, nullcontext(), Parts(1))(SEEDS[:1])[0]
+    assert clip.video.shape == (4, 3, 16, 32) and clip.audio.shape == (2, 1600)
+    left, right = clip.audio.mean(axis=1)
+    assert left == pytest.approx(0.6, abs=0.05) and right == pytest.approx(0.2, abs=0.05)

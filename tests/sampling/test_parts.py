@@ -38,3 +38,10 @@ def test_memory_that_runs_out_halves_the_parts_for_good_and_says_so():
 def test_a_row_that_never_fits_is_an_error():
     with pytest.raises(torch.OutOfMemoryError):
         Parts(2).run(rows_that_fit(0)[0], 2)
+
+
+@pytest.mark.parametrize(("n_rows", "sizes"), [(3, [2, 1]), (8, [4, 4]), (11, [4, 4, 2, 1])])
+def test_left_over_rows_may_go_in_powers_of_two(n_rows, sizes):
+    work, seen = rows_that_fit(100)
+    assert list(chain.from_iterable(Parts(4, few_sizes=True).run(work, n_rows))) == list(range(n_rows))
+    assert seen == sizes

@@ -12,7 +12,10 @@ from savg_ray.files import part_path
 from savg_ray.generation import chain
 from savg_ray.generation.sampling import Sampling
 from savg_ray.media.reader import read_clip
+from savg_ray.sampling.fitted_parts import FittedParts
+from savg_ray.sampling.parts import Parts
 from savg_ray.sampling.written import origin_of
+from savg_ray.stages import base_sampler, super_resolution
 from savg_ray.stages.sequential import run_sequential
 from savg_ray.weights.choose import WeightsChoice
 from savg_ray.weights.store import WeightStore
@@ -163,3 +166,32 @@ def test_nan_from_the_network_fails_the_clip(tmp_path):
         next(stages[0]._sampler._network.parameters()).fill_(np.nan)
     made = stages[1](stages[0](batches[0]))
     assert stages[2](made)["reason"][0] == "nan_audio"
+
+
+def test_on_a_gpu_a_given_number_of_clips_goes_together_and_otherwise_what_fits(tmp_path):
+    config, gpu = tiny_config(tmp_path), torch.device("cuda")
+    for at_a_time, kind in ((3, Parts), (None, FittedParts)):
+        _, stages, _ = make(tmp_path, 1, config.model_copy(update={"clips_per_batch": at_a_time}))
+        parts = stages[0]._make_parts(gpu)
+        assert type(parts) is kind
+        assert parts.rows == (at_a_time or 1)
+        assert stages[0]._make_parts(torch.device("cpu")).rows == 1
+
+
+def test_compiling_is_asked_for_by_network_and_is_part_of_what_a_clip_is(tmp_path, monkeypatch):
+    compiled = []
+    for module in (base_sampler, super_resolution):
+        monkeypatch.setattr(module, "compile_blocks", lambda network, kinds: compiled.append(type(network).__name__))
+    plain = tiny_config(tmp_path)
+    base = plain.model_copy(update={"base": plain.base.model_copy(update={"compile": True})})
+    upsampler = plain.super_resolution.model_copy(update={"compile": True})
+    both = base.model_copy(update={"super_resolution": upsampler})
+    identities = set()
+    for config, expected in ((plain, []), (base, ["MMUNet"]), (both, ["MMUNet", "SRUNet"])):
+        _, stages, _ = make(tmp_path, 1, config)
+        compiled.clear()
+        for stage in stages:
+            stage.load("cpu")
+        assert compiled == expected
+        identities.add(chain.diffusion_identity(config, {}, "cpu"))
+    assert len(identities) == 3

@@ -229,3 +229,9 @@ def test_positions_do_not_depend_on_the_number_of_workers():
         mine = set(alone.positions(step, 0, 0))
         assert mine == {p for rank in (0, 1) for part in (0, 1) for p in shared.positions(step, rank, part)}
         assert mine == set(range(8 * (step - 1), 8 * step))
+
+
+def test_what_is_to_be_validated_is_saved(tmp_path):
+    run(LineTask(), config(steps=11, checkpoint_every=4, validate_every=3), tmp_path)
+    assert set(noted_validations(tmp_path)) == {3, 6, 9, 11}
+    assert checkpoint_steps(tmp_path)[-2:] == [9, 11]

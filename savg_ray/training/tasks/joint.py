@@ -6,18 +6,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import nn
 
 from savg_ray.diffusion.losses import clean_loss, mm_loss
 from savg_ray.diffusion.noise_schedule import TOTAL_STEPS
 from savg_ray.diffusion.schedules import diffusion_tables
-from savg_ray.diffusion.states import Modalities
+from savg_ray.diffusion.states import Modalities, each
 from savg_ray.errors import ClipError
 from savg_ray.networks.mm_unet import MMUNet
 from savg_ray.networks.unet_config import MMUNetConfig
 from savg_ray.presets import validated
 from savg_ray.sampling.config import BaseModelConfig
+from savg_ray.sampling.sound_form import colour_gains, diffusion_sound
 from savg_ray.training.clip_dataset import (
     LabelledClip,
     Mirror,
@@ -30,6 +31,7 @@ from savg_ray.training.draws import Draw, batch_noise, draws_of
 from savg_ray.training.pictures import resized
 from savg_ray.training.sampled_clips import SampledClips, clip_scoring
 from savg_ray.training.task import Batch
+from savg_ray.training.tasks.network_keys import check_network_keys
 
 _HELD_OUT_AT_A_TIME = 4
 
@@ -41,6 +43,7 @@ class JointSettings(BaseModelConfig):
         train_split: clips to learn from.
         validation_split: held-out clips.
         validation_clips: how many of these, spread over all; None for all.
+        antialias: average over what a small pixel covers; officially pictures are made small without.
         mirror: how clips are mirrored; ``official`` mirrors all pictures and leaves left and right of the sound.
         dropout: share of features that are dropped.
         recompute: compute activations again in the backward pass, for memory.
@@ -51,6 +54,7 @@ class JointSettings(BaseModelConfig):
     train_split: str = "dev"
     validation_split: str = "eval"
     validation_clips: int | None = Field(default=64, ge=1)
+    antialias: bool = True
     mirror: Mirror = "paired"
     dropout: float = Field(default=0.1, ge=0, lt=1)
     recompute: bool = False
@@ -65,6 +69,11 @@ class JointSettings(BaseModelConfig):
             UserError: a key that it does not know.
         """
         return replace(super().shape, dropout=self.dropout, recompute=self.recompute)
+
+    @model_validator(mode="after")
+    def _network_and_task_say_the_same(self) -> "JointSettings":
+        check_network_keys(self.network, self.dropout, self.recompute)
+        return self
 
 
 class JointTask:
@@ -112,7 +121,7 @@ class JointTask:
         return self._clips[index][0].name
 
     def example(self, index: int, draw: Draw) -> dict[str, np.ndarray]:
-        """``video`` uint8 (F, 3, H, W) and ``audio`` float32 (2, L).
+        """``video`` uint8 (F, 3, H, W), and ``audio`` and ``places`` as `diffusion_sound` gives them.
 
         Raises:
             ClipError: the clip cannot be read or has another form.
@@ -120,7 +129,7 @@ class JointTask:
         clip = self._kept.get(index) or self._small(self._clips[index])
         if self.settings.in_memory:
             self._kept[index] = clip
-        return _columns(mirrored(clip, self.settings.mirror, draw.seed, draw.epoch))
+        return self._columns(mirrored(clip, self.settings.mirror, draw.seed, draw.epoch))
 
     def loss(self, network: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
         """``loss``, and its two parts, ``video`` and ``audio``, at steps that are drawn evenly."""
@@ -138,7 +147,7 @@ class JointTask:
         sums: dict[str, float] = {}
         for first in range(0, len(self._held_out), _HELD_OUT_AT_A_TIME):
             places = range(first, min(first + _HELD_OUT_AT_A_TIME, len(self._held_out)))
-            columns = [_columns(self._small(self._held_out[place])) for place in places]
+            columns = [self._columns(self._small(self._held_out[place])) for place in places]
             batch = {
                 name: torch.from_numpy(np.stack([one[name] for one in columns])).to(device) for name in columns[0]
             }
@@ -155,10 +164,8 @@ class JointTask:
 
     def _losses(self, network: nn.Module, batch: Batch, draws: list[Draw], steps: torch.Tensor) -> Modalities:
         settings, device = self.settings, batch["video"].device
-        x0 = {
-            "video": batch["video"].float() / 127.5 - 1,
-            "audio": batch["audio"] * settings.sound_gain,
-        }
+        gains: Modalities = {"video": colour_gains(settings, device), "audio": torch.ones((), device=device)}
+        x0 = each(torch.mul, {"video": _pictures(batch), "audio": batch["audio"]}, gains)
         noise = {name: batch_noise(draws, f"{name} noise", x.shape[1:], device) for name, x in x0.items()}
         # Drawn before the call and handed over, so that activations computed again see the same windows.
         shifts = np.stack([draw.generator("shifts").integers(0, self._largest_shifts + 1) for draw in draws])
@@ -170,10 +177,23 @@ class JointTask:
 
         tables = diffusion_tables(TOTAL_STEPS)
         if settings.predicts == "clean":
-            parts = clean_loss(model, x0, noise, steps, tables)
+            parts = clean_loss(
+                lambda x, labels: model(each(torch.mul, x, gains), labels),
+                each(torch.div, x0, gains),
+                each(torch.div, noise, gains),
+                steps,
+                tables,
+            )
         else:
             parts = mm_loss(model, x0, noise, steps, tables).mse
         return {"loss": torch.stack(list(parts.values())).sum(dim=0), **parts}
+
+    def _columns(self, clip: LabelledClip) -> dict[str, np.ndarray]:
+        sound, places = diffusion_sound(clip.waveform, self.settings)
+        columns = {"video": clip.frames.transpose(0, 3, 1, 2), "audio": sound}
+        if places is not None:
+            columns["places"] = places
+        return {name: np.ascontiguousarray(values) for name, values in columns.items()}
 
     def _small(self, paths: tuple[Path, Path]) -> LabelledClip:
         """A clip with pictures of the network's size, without labels."""
@@ -187,7 +207,7 @@ class JointTask:
                 f"{wanted[0]} at {wanted[1]:g} and {wanted[2]} at {wanted[3]}; build the data anew, "
                 "or change task.n_frames, fps, n_samples and rate_hz",
             )
-        frames = resized(clip.frames, settings.picture_height_px, settings.width_px)
+        frames = resized(clip.frames, settings.picture_height_px, settings.width_px, settings.antialias)
         frames = frames[:, settings.first_row : settings.first_row + settings.height_px]
         return LabelledClip(
             clip.id, np.ascontiguousarray(frames), clip.fps, clip.waveform, clip.rate_hz, clip.labels[:0]
@@ -203,6 +223,10 @@ def make_task(settings: dict[str, Any], data: Path) -> JointTask:
     return JointTask(validated(JointSettings, settings, "task of the configuration"), data)
 
 
-def _columns(clip: LabelledClip) -> dict[str, np.ndarray]:
-    video = np.ascontiguousarray(clip.frames.transpose(0, 3, 1, 2))
-    return {"video": video, "audio": np.ascontiguousarray(clip.waveform)}
+def _pictures(batch: Batch) -> torch.Tensor:
+    """Colours in [-1, 1], float32 (B, F, C, H, W), the places of the sound among them where there are any."""
+    video = batch["video"].float() / 127.5 - 1
+    if "places" not in batch:
+        return video
+    rows = batch["places"][:, :, None, None].expand(-1, -1, 1, video.shape[3], -1)
+    return torch.cat((video, rows), dim=2)

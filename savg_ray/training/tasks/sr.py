@@ -28,6 +28,7 @@ from savg_ray.training.degradations import Degradations, degraded
 from savg_ray.training.draws import Draw, batch_noise, draws_of
 from savg_ray.training.pictures import resized
 from savg_ray.training.task import Batch
+from savg_ray.training.tasks.network_keys import check_network_keys
 
 _FRAMES_AT_A_TIME = 4
 
@@ -37,6 +38,7 @@ class SuperResolutionSettings(SuperResolutionModelConfig):
 
     Attributes:
         height_px, width_px: of the large pictures; clips of another size are resized.
+        antialias: average over what a small pixel covers; officially pictures are made small without.
         loss: of a network that predicts noise and variance, see `savg_ray.diffusion.losses.sr_loss`.
         degradations: of the small pictures.
         mirror: show half of the pictures mirrored.
@@ -50,6 +52,7 @@ class SuperResolutionSettings(SuperResolutionModelConfig):
 
     height_px: int = Field(default=256, ge=32)
     width_px: int = Field(default=256, ge=32)
+    antialias: bool = True
     loss: Literal["mse", "rescaled_mse", "rescaled_kl"] = "mse"
     degradations: Degradations = Degradations()
     mirror: bool = False
@@ -79,6 +82,11 @@ class SuperResolutionSettings(SuperResolutionModelConfig):
             rows=self.rows,
             respacing=self.validation_respacing,
         )
+
+    @model_validator(mode="after")
+    def _network_and_task_say_the_same(self) -> "SuperResolutionSettings":
+        check_network_keys(self.network, self.dropout, self.recompute)
+        return self
 
     @model_validator(mode="after")
     def _sizes_and_outputs_fit(self) -> "SuperResolutionSettings":
@@ -217,8 +225,9 @@ class SuperResolutionTask:
         if not len(frames):
             raise ClipError("no_frames", f"{video} has no frames; remove it")
         number = int(draw.generator("frame").integers(len(frames)))
-        picture = resized(frames[number : number + 1], settings.height_px, settings.width_px)
-        small = resized(picture, settings.height_px // SCALE, settings.width_px // SCALE)
+        height, width = settings.height_px, settings.width_px
+        picture = resized(frames[number : number + 1], height, width, settings.antialias)
+        small = resized(picture, height // SCALE, width // SCALE, settings.antialias)
         return picture[0, self._rows], small[0, self._small_rows]
 
     def _sampled(

@@ -5,10 +5,12 @@ import pytest
 import torch
 
 from savg_ray.errors import ClipError, UserError
+from savg_ray.media.reader import read_clip
 from savg_ray.training.clip_dataset import is_mirrored
 from savg_ray.training.config import PRESETS, load_training_config
 from savg_ray.training.draws import Draw
 from savg_ray.training.examples import stacked
+from savg_ray.training.pictures import resized
 from savg_ray.training.tasks import joint
 from savg_ray.training.tasks.joint import make_task
 from savg_ray.weights.fill import fill_deterministic
@@ -75,11 +77,40 @@ def test_examples_are_small_pictures_without_black_rows_and_the_whole_sound(task
     assert side(one) == (-1, -1)
 
 
+def test_pictures_are_made_small_with_antialiasing_or_without(task, data):
+    frames = read_clip(data / "video_dev" / "clip0.mp4").frames
+    found = {}
+    for antialias in (True, False):
+        one = task(height_px=24, width_px=32, pad_to_px=32, antialias=antialias)
+        found[antialias] = one.example(0, Draw(3, 0, 0))["video"].transpose(0, 2, 3, 1)
+        assert np.array_equal(found[antialias], resized(frames, 32, 32, antialias)[:, 4:28])
+    assert not np.array_equal(found[True], found[False])
+
+
 def test_mirrors(task):
     for epoch in range(4):
         found = side(task(mirror="paired").example(0, Draw(3, 0, epoch)))
         assert found == ((1, 1) if is_mirrored("clip0", 3, epoch) else (-1, -1))
     assert side(task(mirror="official").example(0, Draw(3, 0, 0))) == (1, -1)
+
+
+def test_a_placed_sound_is_drawn_where_the_picture_shows_it_and_mirrored_with_it(task):
+    for epoch in range(4):
+        one = task(sound_form="placed", mirror="paired").example(0, Draw(3, 0, epoch))
+        assert one["audio"].shape == (1, N_SAMPLES) and one["places"].shape == (N_FRAMES, SIDE_PX)
+        bright = np.sign(one["places"].mean(axis=0).argmax() - SIDE_PX / 2)
+        assert bright == (1 if is_mirrored("clip0", 3, epoch) else -1)
+
+
+def test_an_error_of_place_weighs_the_same_however_faint_it_is_made(task):
+    losses = []
+    for gain in (1.0, 0.02):
+        one = task(sound_form="placed", place_gain=gain)
+        # Before it has learned anything the network puts out zeros.
+        losses.append(float(one.loss(one.build(), stacked([example(one, 0, 1)]))["video"].detach()))
+    plain = task()
+    without = float(plain.loss(plain.build(), stacked([example(plain, 0, 1)]))["video"].detach())
+    assert losses[0] == pytest.approx(losses[1]) and losses[0] != pytest.approx(without)
 
 
 def test_clips_kept_in_memory_are_the_same_and_do_not_travel(task):
@@ -164,9 +195,11 @@ def test_golden_loss(data, monkeypatch):
         assert float(found[name]) == pytest.approx(arrays[key].mean(), rel=1e-4)
 
 
-@pytest.mark.parametrize("predicts", ["noise", "clean"])
-def test_a_tiny_network_learns_a_clip(task, predicts):
-    one = task(predicts=predicts)
+@pytest.mark.parametrize(
+    "form", [{"predicts": "noise"}, {"predicts": "clean"}, {"predicts": "clean", "sound_form": "placed"}]
+)
+def test_a_tiny_network_learns_a_clip(task, form):
+    one = task(**form)
     torch.manual_seed(0)
     network = one.build()
     optimiser = torch.optim.AdamW(network.parameters(), 3e-3)
@@ -201,7 +234,9 @@ def test_what_is_exported_is_what_the_presets_load(task, data):
 
 def test_the_official_recipe(data):
     config = load_training_config("joint")
-    shape = make_task(config.task, data).settings.shape
+    settings = make_task(config.task, data).settings
+    shape = settings.shape
+    assert not settings.antialias
     assert (shape.dropout, shape.base_channels, shape.video_patch_px) == (0.1, 128, 1)
     assert (config.optimiser.learning_rate, config.batch_size, config.average.decay) == (2e-4, 32, 0.9999)
 
@@ -222,6 +257,8 @@ def test_clips_of_another_form_are_named(data, tmp_path):
         ({"pad_to_px": 38}, "pad_to_px 38 does not add"),
         ({"sound_gain": 0}, "key 'sound_gain'"),
         ({"network": {**NETWORK, "width": 3}}, "knows no setting called width"),
+        ({"network": {**NETWORK, "dropout": 0.1}}, "task.network.dropout is 0.1 and task.dropout 0.0, but they are"),
+        ({"network": {**NETWORK, "use_checkpoint": True}}, "task.network.use_checkpoint is True and task.recompute"),
         (
             {"height_px": 36, "pad_to_px": None},
             "36×64 pixels at every level: height and width must be multiples of 8",

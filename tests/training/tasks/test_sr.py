@@ -7,6 +7,7 @@ from savg_ray.errors import UserError
 from savg_ray.training.config import PRESETS, load_training_config
 from savg_ray.training.draws import Draw
 from savg_ray.training.examples import stacked
+from savg_ray.training.pictures import resized
 from savg_ray.training.tasks import sr
 from savg_ray.training.tasks.sr import make_task
 from savg_ray.weights.fill import fill_deterministic
@@ -59,6 +60,17 @@ def test_examples_are_a_frame_and_its_small_version(task):
     assert np.abs(one["low_res"] - means).mean() < 0.1
     whole = task(rows="all").example(0, Draw(3, 0, 0))
     assert whole["picture"].shape == (3, 64, 64) and whole["low_res"].shape == (3, 16, 16)
+
+
+def test_pictures_are_made_small_with_antialiasing_or_without(task):
+    found = {}
+    for antialias in (True, False):
+        one = task(rows="all", height_px=32, width_px=32, antialias=antialias).example(0, Draw(3, 0, 0))
+        large = one["picture"].transpose(1, 2, 0)[None]
+        small = np.rint((one["low_res"] + 1) * 127.5).astype(np.uint8).transpose(1, 2, 0)[None]
+        assert np.array_equal(small, resized(large, 8, 8, antialias))
+        found[antialias] = large
+    assert not np.array_equal(found[True], found[False])
 
 
 def test_mirrored_pictures_take_their_small_versions_along(task):
@@ -166,7 +178,7 @@ def test_the_official_recipe(data):
     assert (settings.shape.base_channels, settings.shape.patch_px, settings.shape.learned_variance) == (192, 1, True)
     assert (settings.degradations.noise_share, settings.degradations.noise_levels) == (0.5, 20)
     assert (settings.degradations.jpeg_share, settings.degradations.jpeg_quality) == (0.5, (20, 80))
-    assert not settings.mirror and settings.loss == "mse"
+    assert not settings.mirror and settings.loss == "mse" and not settings.antialias
     assert (config.optimiser.learning_rate, config.batch_size, config.average.decay) == (1e-4, 48, 0.9999)
 
 
@@ -177,6 +189,8 @@ def test_the_official_recipe(data):
         ({"degradations": {"noise": 1}}, "unknown key 'degradations.noise'"),
         ({"degradations": {"jpeg_quality": [90, 20]}}, "jpeg_quality must rise within 1 to 100"),
         ({"network": {**NETWORK, "learn_sigma": True}}, "set network.learn_sigma: false"),
+        ({"network": {**NETWORK, "dropout": 0.1}}, "task.network.dropout is 0.1 and task.dropout 0.0, but they are"),
+        ({"network": {**NETWORK, "use_checkpoint": True}}, "task.network.use_checkpoint is True and task.recompute"),
         ({"predicts": "noise", "loss": "rescaled_kl"}, "only mse is a loss of a network without a variance"),
         ({"height_px": 66}, "height_px and width_px must be multiples of 4"),
         ({"width_px": 60}, "40×60 pixels at every level: height and width must be multiples of 8"),
