@@ -159,7 +159,7 @@ def assert_same_numbers(found, wanted):
         assert found[name] == pytest.approx(wanted[name], rel=1e-6), name
 
 
-@pytest.mark.parametrize("batch", [4, 8])
+@pytest.mark.parametrize("batch", [4, pytest.param(8, marks=pytest.mark.slow)])
 def test_numbers_do_not_depend_on_batches_or_order(reordered_numbers, plain_loop, batch):
     assert_same_numbers(reordered_numbers("sequential", clips_per_batch=batch), numbers_of(plain_loop))
 

@@ -109,3 +109,8 @@ def test_a_stage_that_cannot_load_is_one_sentence(run):
 
 def test_nothing_to_do(run):
     assert run([]) == {}
+
+
+def test_a_test_that_does_not_ask_for_ray_gets_none():
+    with pytest.raises(UserError, match="this test does not ask for ray_resources"):
+        ray_stream.connect()
