@@ -93,7 +93,7 @@ class BaseModelConfig(_Section):
     @model_validator(mode="after")
     def _only_a_place_has_its_gain(self) -> "BaseModelConfig":
         if self.place_gain != 1 and self.sound_form != "placed":
-            raise ValueError("place_gain is for sound_form placed")
+            raise ValueError("place_gain is for sound_form placed; leave it out, or choose that form")
         return self
 
     @model_validator(mode="after")

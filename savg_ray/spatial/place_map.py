@@ -4,7 +4,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from savg_ray.spatial.perspective import View
-from savg_ray.spatial.screen import true_position
+from savg_ray.spatial.screen import azimuth_at, true_position
 
 _WIDTH = 1 / 12  # of the picture: the column's standard deviation
 _SMOOTHING_FRAMES = 2.0
@@ -37,4 +37,4 @@ def read_places(columns: np.ndarray) -> np.ndarray:
     near = np.abs(np.arange(width_px) - brightest) <= 2 * _WIDTH * width_px
     weight = np.where(near, (light + 1).clip(min=1e-6), 0)
     x_px = (weight * np.arange(width_px)).sum(axis=1) / weight.sum(axis=1)
-    return np.sin(np.arctan(view.right_edge * (1 - 2 * x_px / (width_px - 1))))
+    return np.sin(np.radians(azimuth_at(x_px, view)))

@@ -50,6 +50,11 @@ def true_position(azimuth_deg: ArrayLike, elevation_deg: ArrayLike, view: View) 
     return x_px, y_px
 
 
+def azimuth_at(x_px: ArrayLike, view: View) -> np.ndarray:
+    """Undoes `true_position` on the horizon: columns, also between pixels, to azimuths in degrees."""
+    return np.degrees(np.arctan(view.right_edge * (1 - 2 * np.asarray(x_px) / (view.width_px - 1))))
+
+
 def mirror_x_px(x_px: ArrayLike, width_px: int) -> np.ndarray:
     """The column after the picture is mirrored left to right."""
     return width_px - 1 - np.asarray(x_px)

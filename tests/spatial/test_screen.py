@@ -5,7 +5,7 @@ import pytest
 
 from savg_ray.spatial.ambisonics import encode_gains, rotate_yaw, rotated_azimuth_deg, stereo
 from savg_ray.spatial.perspective import Projector, View
-from savg_ray.spatial.screen import mirror_x_px, screen_position, true_position
+from savg_ray.spatial.screen import azimuth_at, mirror_x_px, screen_position, true_position
 from tests.spatial.pictures import HEIGHT, WIDTH, blob, centroid, yaw_to
 
 VIEW = View()
@@ -46,6 +46,12 @@ def test_true_positions_of_known_directions():
     np.testing.assert_allclose(true_position([0, 50, -50], 0, VIEW)[0], [127.5, 0, 255], atol=1e-9)
     np.testing.assert_allclose(true_position(0, [0, VIEW.vfov_deg / 2], VIEW)[1], [71.5, 0], atol=1e-9)
     assert np.isnan(true_position([90, 180, -120], 0, VIEW)).any(axis=0).all()
+
+
+def test_a_column_has_the_azimuth_that_is_seen_there():
+    azimuth_deg = np.linspace(-70, 70, 29)
+    np.testing.assert_allclose(azimuth_at(true_position(azimuth_deg, 0, VIEW)[0], VIEW), azimuth_deg, atol=1e-9)
+    assert azimuth_at(0, VIEW) == pytest.approx(50)
 
 
 @pytest.mark.parametrize("seen_at", [-45, -30, -12, 12, 30, 45])
