@@ -1,6 +1,7 @@
 """How every command ends: mistakes and interrupts are one sentence and an exit code, never a traceback."""
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -15,14 +16,19 @@ from savg_ray.errors import UserError
 _INTERRUPTED, _TERMINATED = 130, 143
 
 
-def run_program(program: typer.Typer) -> None:
+def run_program(load: Callable[[], typer.Typer]) -> None:
     """Run a command-line program to its exit; SIGTERM interrupts it as Ctrl-C does, but for the exit code 143.
 
     What the package logs is shown on standard error.
+
+    Args:
+        load: imports the program.
     """
     logging.basicConfig(format="%(message)s")
     logging.getLogger("savg_ray").setLevel(logging.INFO)
     try:
+        with _ended_at_once():
+            program = load()
         with _terminable():
             program()
     except UserError as error:
@@ -34,7 +40,7 @@ def run_command(command: Callable[..., None]) -> None:
     """Run one command alone, as ``python -m jobs.<name>`` does."""
     program = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     program.command()(command)
-    run_program(program)
+    run_program(lambda: program)
 
 
 @contextmanager
@@ -45,6 +51,23 @@ def resumable(what_stays: str) -> Iterator[None]:
     except KeyboardInterrupt:
         print(f"interrupted; {what_stays}, and the same command goes on from there", file=sys.stderr)
         raise typer.Exit(_INTERRUPTED) from None
+
+
+@contextmanager
+def _ended_at_once() -> Iterator[None]:
+    """Imports, which an interrupt ends without an exception: that could get lost in them."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        os.write(2, b"interrupted before anything was begun\n")
+        os._exit(128 + number)
+
+    heard = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, end) for number in heard}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

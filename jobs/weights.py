@@ -147,4 +147,4 @@ class _ProgressBars(Progress):
 
 
 if __name__ == "__main__":
-    run_program(app)
+    run_program(lambda: app)

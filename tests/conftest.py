@@ -14,11 +14,12 @@ from savg_ray.stages.sequential import use_one_thread
 use_one_thread()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Which tests stay in one process.
 
     Those that use Ray, for two Rays would only take turns on the same cores; and the others of a command, which share
-    what one run of it left behind.
+    what one run of it left behind. First, for pytest-xdist looks at the groups in this hook too.
     """
     for item in items:
         if "ray_resources" in item.fixturenames:

@@ -10,6 +10,7 @@ from savg_ray.stages.audio_features import AudioFeatureStage, OfficialAudioFeatu
 from savg_ray.stages.decode import DecodeStage
 from savg_ray.stages.detections import DetectionStage
 from savg_ray.stages.mini_features import AudioMiniStage, VideoMiniStage
+from savg_ray.stages.network_stage import NetworkStage
 from savg_ray.stages.seld import SeldStage
 from savg_ray.stages.stage import Stage, drop_at_last_reader
 from savg_ray.stages.temporal import TemporalStage
@@ -94,12 +95,17 @@ def stage_identity(
     }
     name = networks(config).get(stage)
     if name is not None:
-        resolved = weights[name]
-        # The name counts beside the sum: filled networks have none.
-        identity |= {"network": name, "weights": resolved.sha256 or resolved.source, "precision": config.precision}
+        # The name counts beside the sum: two filled networks may have the same entries.
+        (scorer,) = (one for one in _network_stages(config, weights) if one.name == stage)
+        identity |= {"network": name, "weights": scorer.weights_identity(), "precision": config.precision}
     if stage == "detections":
         identity["detector"] = config.detector
     return identity
+
+
+def _network_stages(config: EvaluationConfig, weights: dict[str, ResolvedWeights]) -> list[NetworkStage]:
+    stages = [*clip_stages(config, weights), *(window_stages(config, weights) if config.official else [])]
+    return [stage for stage in stages if isinstance(stage, NetworkStage)]
 
 
 def versions(device: str) -> dict[str, str]:

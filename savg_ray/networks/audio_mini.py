@@ -27,8 +27,9 @@ class AudioMini(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        filters = melscale_fbanks(_N_FFT // 2 + 1, 50.0, RATE_HZ / 2, _N_MELS, RATE_HZ)
-        # Constants, not weights: they are no part of the state dict.
+        # Constants, not weights: they are no part of the state dict, and have values where weights have only shapes.
+        with torch.device("cpu"):
+            filters = melscale_fbanks(_N_FFT // 2 + 1, 50.0, RATE_HZ / 2, _N_MELS, RATE_HZ)
         self.register_buffer("filters", filters, persistent=False)
         self.register_buffer("window", torch.hann_window(_N_FFT), persistent=False)
         layers: list[nn.Module] = []

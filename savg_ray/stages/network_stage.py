@@ -11,6 +11,7 @@ from torch import nn
 
 from savg_ray.stages.stage import ModelStage, Row
 from savg_ray.weights.choose import ResolvedWeights, load_network
+from savg_ray.weights.fill import filling_sha256
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -34,6 +35,14 @@ class NetworkStage(ModelStage):
     @abstractmethod
     def fill(self, network: nn.Module) -> nn.Module:
         """The network, filled deterministically."""
+
+    def weights_identity(self) -> str:
+        """What distinguishes its weights from all others: the sum of their file, or what is filled."""
+        if self.weights.sha256 is not None:
+            return self.weights.sha256
+        with torch.device("meta"):
+            network = self.build()
+        return f"{self.weights.source} {filling_sha256(network)}"
 
     @abstractmethod
     def run_together(self, rows: list[Row]) -> list[np.ndarray]:

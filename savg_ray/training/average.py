@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from savg_ray.errors import UserError
 from savg_ray.training.config import AverageConfig
 
 
@@ -17,12 +18,16 @@ class WeightAverage:
     Args:
         network: on its device; it is copied.
         config: which average.
+
+    Raises:
+        UserError: the network has batch normalisation, whose statistics the average would not fit.
     """
 
     def __init__(self, network: nn.Module, config: AverageConfig) -> None:
         self._network, self._config = network, config
         self._average: AveragedModel | None = None
         if config.kind != "none":
+            _check_statistics(network, config)
             rule = get_ema_multi_avg_fn(config.decay) if config.kind == "ema" else None
             self._average = AveragedModel(network, multi_avg_fn=rule)
 
@@ -68,7 +73,7 @@ def measure_statistics(network: nn.Module, batches: Iterable[object], run: Calla
         batches: what ``run`` is given, one after another.
         run: passes a batch through the network.
     """
-    layers = [layer for layer in network.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
+    layers = _normalising(network)
     if not layers:
         return
     momenta = [layer.momentum for layer in layers]
@@ -80,3 +85,18 @@ def measure_statistics(network: nn.Module, batches: Iterable[object], run: Calla
         run(batch)
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
+
+
+def _check_statistics(network: nn.Module, config: AverageConfig) -> None:
+    if config.bn_batches == 0 and _normalising(network):
+        raise UserError(
+            f"average.kind is {config.kind}, but the running statistics of this network's batch normalisation do not "
+            "fit averaged weights; set average.bn_batches, on which they are measured anew (10, say), or "
+            "average.kind: none."
+        )
+
+
+def _normalising(network: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
+    """Its layers that keep running statistics."""
+    layers = (layer for layer in network.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm))
+    return [layer for layer in layers if layer.track_running_stats]

@@ -1,5 +1,7 @@
 """Deterministic pseudo-random weights, so that a network can run, and be compared, without a checkpoint."""
 
+import hashlib
+import json
 import zlib
 from collections.abc import Mapping
 
@@ -38,6 +40,15 @@ def fill_deterministic(
                 value = _filled(key, tuple(tensor.shape), salt, gain)
             tensor.copy_(torch.as_tensor(np.asarray(value)).reshape(tensor.shape))
     return module
+
+
+def filling_sha256(network: nn.Module) -> str:
+    """A digest of what filling gives a network: its entries by name, shape and type, in their order.
+
+    The values follow from these; the network may lie on the meta device.
+    """
+    entries = [[key, list(tensor.shape), str(tensor.dtype)] for key, tensor in network.state_dict().items()]
+    return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
 
 
 def _filled(key: str, shape: tuple[int, ...], salt: int, gain: float) -> np.ndarray:

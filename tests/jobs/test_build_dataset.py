@@ -39,26 +39,31 @@ def build(monkeypatch, capfd):
 
 
 @pytest.fixture(scope="module")
-def starss(tmp_path_factory):
+def starss(made_once):
     """Three good recordings, and one without video as in STARSS23."""
-    root = tmp_path_factory.mktemp("starss")
+    return made_once("starss", make_starss)
+
+
+def make_starss(root):
     write_recording(root, TRAIN, "fold3_room21_mix013", Scene(6.5, azimuth_deg=20, seed=1))
     write_recording(root, TRAIN, "fold3_room22_mix001", Scene(6, azimuth_deg=-100, label=9, seed=2))
     write_recording(root, TEST, "fold4_room23_mix001", Scene(6, azimuth_deg=175, elevation_deg=-8, seed=3))
     write_recording(root, TRAIN, "fold3_room21_mix001", Scene(5))
     (root / "video_dev" / TRAIN / "fold3_room21_mix001.mp4").unlink()
     (root / "coarse.yaml").write_text(COARSE)
-    return root
 
 
 @pytest.fixture(scope="module")
-def unbroken(starss, tmp_path_factory):
+def unbroken(starss, made_once, tmp_path_factory):
     """What an undisturbed run without Ray leaves behind: the base that every other way of running must meet."""
-    out = tmp_path_factory.mktemp("unbroken")
-    command = [sys.executable, "-m", "jobs.build_dataset", starss, out, "--config", starss / "coarse.yaml"]
-    done = subprocess.run([*command, "--runner", "sequential"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return out
+
+    def make(out):
+        command = [sys.executable, "-m", "jobs.build_dataset", starss, out, "--config", starss / "coarse.yaml"]
+        done = subprocess.run([*command, "--runner", "sequential"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    # A copy, for a test runs into it once more.
+    return shutil.copytree(made_once("unbroken", make), tmp_path_factory.mktemp("unbroken"), dirs_exist_ok=True)
 
 
 def report_of(out):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from jobs.cli import app
+from jobs.cli import program
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,7 +20,7 @@ def commands(group, above="savg"):
             yield f"{above} {name}", command
 
 
-COMMANDS = dict(commands(get_command(app)))
+COMMANDS = dict(commands(get_command(program())))
 
 
 def test_the_readme_lists_every_command_and_no_other():

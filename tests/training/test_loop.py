@@ -76,7 +76,7 @@ def test_a_line_is_learned_validated_and_exported(tmp_path):
     "changes",
     [
         {},
-        {"average": {"kind": "ema", "decay": 0.9}, "micro_batch": 2},
+        {"average": {"kind": "ema", "decay": 0.9, "bn_batches": 2}, "micro_batch": 2},
         {"average": {"kind": "equal", "first_step": 5, "every": 2, "bn_batches": 3}},
         {"precision": "bfloat16", "schedule": {"kind": "cosine", "warmup_steps": 3}},
         {"precision": "float16"},
@@ -122,6 +122,16 @@ def test_an_equal_average_is_the_mean_and_has_statistics_of_its_own(tmp_path):
     torch.testing.assert_close(third["model"][weight], (second["network"][weight] + third["network"][weight]) / 2)
     statistics = "1.running_mean"
     assert not torch.allclose(third["model"][statistics], third["network"][statistics])
+
+
+@pytest.mark.parametrize("kind", ["ema", "equal"])
+def test_an_average_that_statistics_would_not_fit_is_refused(tmp_path, kind):
+    average = {"kind": kind}
+    with pytest.raises(UserError, match=rf"average\.kind is {kind}, but .* set average\.bn_batches"):
+        run(LineTask(norm=True), config(average=average), tmp_path / "norm")
+    assert not (tmp_path / "norm").exists()
+    run(LineTask(norm=True), config(steps=1), tmp_path / "none")
+    run(LineTask(), config(average=average, steps=1), tmp_path / "no statistics")
 
 
 def test_the_last_and_the_best_checkpoints_are_kept(tmp_path):
@@ -206,7 +216,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path):
 
 
 def test_the_trained_network_is_the_average_in_evaluation_mode(tmp_path):
-    run(LineTask(norm=True), config(average={"kind": "ema", "decay": 0.9}), tmp_path)
+    run(LineTask(norm=True), config(average={"kind": "ema", "decay": 0.9, "bn_batches": 2}), tmp_path)
     network = trained_network(LineTask(norm=True), checkpoint_folder(tmp_path, 12), "cpu")
     assert not network.training and not any(parameter.requires_grad for parameter in network.parameters())
 

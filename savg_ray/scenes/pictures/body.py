@@ -10,7 +10,7 @@ from savg_ray.scenes.pictures.hair import hair_parts
 from savg_ray.scenes.pictures.held import held_parts, stand_places
 from savg_ray.scenes.pictures.look import Look, look_of
 from savg_ray.scenes.pictures.motion import Motion, motion_at
-from savg_ray.scenes.pictures.parts import FACE, Frame, Paint, ellipsoid, joined, plain, rounded_cone
+from savg_ray.scenes.pictures.parts import FACE, Frame, Paint, crossed, ellipsoid, joined, plain, rounded_cone
 from savg_ray.scenes.pictures.pose import HIP_UP, Arm, Leg, Pose, pose_at
 from savg_ray.scenes.script import Scene
 
@@ -134,7 +134,7 @@ def _leg(leg: Leg, look: Look, height: float, trunk: Frame) -> list[np.ndarray]:
     forward, build = trunk.axes[0], look.build * height
     upper, lower = leg_paints(look, height)
     ahead = leg.toe - leg.heel
-    up = np.cross(np.cross(ahead, trunk.axes[2]), ahead)
+    up = crossed(crossed(ahead, trunk.axes[2]), ahead)
     return [
         rounded_cone(leg.hip, leg.knee, (0.050 * build, 0.036 * build), forward, upper),
         rounded_cone(leg.knee, leg.ankle, (0.035 * build, 0.023 * build), forward, lower),

@@ -86,7 +86,13 @@ def axes_along(direction: np.ndarray, forward: np.ndarray) -> np.ndarray:
         first = first - (first @ up) * up
         length = float(np.linalg.norm(first))
     first = first / length
-    return np.stack([first, np.cross(up, first), up])
+    return np.array([first, crossed(up, first), up])
+
+
+def crossed(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The cross product of two vectors, bit for bit what `numpy.cross` gives, which is slow with single ones."""
+    (a, b, c), (d, e, f) = first.tolist(), second.tolist()
+    return np.array([b * f - c * e, c * d - a * f, a * e - b * d])
 
 
 def rounded_cone(

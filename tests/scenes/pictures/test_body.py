@@ -3,6 +3,7 @@ import pytest
 
 from savg_ray.scenes.pictures.body import body_at
 from savg_ray.scenes.pictures.motion import motion_at
+from savg_ray.scenes.pictures.parts import crossed
 from savg_ray.scenes.pictures.raycast import hit_distance
 from savg_ray.scenes.script import emitter_place
 from tests.scenes.pictures.pictured import event_of, person_at, scene_of, walker
@@ -118,3 +119,8 @@ def test_looks_differ_and_are_kept():
     assert len({body.look.top.tobytes() for body in bodies}) >= 4
     again = body_at(scene_of(person_at(0, 2, look=5)), 0, 0.0)
     assert again.parts.tobytes() == bodies[5].parts.tobytes()
+
+
+def test_a_cross_product_is_numpys_to_the_last_bit():
+    pairs = np.random.default_rng(0).standard_normal((200, 2, 3))
+    assert all(np.array_equal(crossed(*pair), np.cross(*pair)) for pair in pairs)
