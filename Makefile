@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/uv pip install --quiet --python .venv
 
-.PHONY: demo test test-mmdet lock clean
+.PHONY: demo test test-gpu test-mmdet lock clean
 
 demo: .venv/installed
 	$(BIN)/savg run --preset laptop --n 8 --out demo --cache demo/cache
@@ -13,6 +13,10 @@ test: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
+
+# On a machine with a GPU.
+test-gpu: .venv/installed
+	$(BIN)/python -m pytest -m gpu
 
 # mmcv is compiled here: 10 minutes on two cores.
 test-mmdet: .venv/installed

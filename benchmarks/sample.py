@@ -3,34 +3,37 @@
     python -m benchmarks.sample --preset laptop
     python -m benchmarks.sample --preset savg --device cuda --clips 16
     python -m benchmarks.sample --preset fast --device cuda --clips 16 --against savg
-    python -m benchmarks.sample --preset savg --device cuda --clips 16 --compiled
+    python -m benchmarks.sample --preset savg --device cuda --clips 16 --switch compile --switch cuda_graphs
 
 Weights are filled. Standard output carries one JSON line a record. ``--against`` also samples the same seeds under
-another preset, ``--compiled`` with compiled blocks, and tells how far apart the clips are.
+another preset, ``--switch`` with a key of the configuration switched on (all that were named so far), and tells how
+far apart the clips are.
 """
 
 import json
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 import torch
 import typer
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.difference import difference
 from jobs.command import run_command
 from jobs.runner import choose_runner
 from jobs.sample import clip_batches, make_request, plan_sampling
 from savg_ray.generation.chain import resolved
-from savg_ray.media.reader import read_clip
 from savg_ray.networks.mm_unet import MMUNet
 from savg_ray.networks.sr_unet import SRUNet
 from savg_ray.sampling.config import SamplingConfig
 from savg_ray.sampling.upsampler import SCALE, upsampled_rows
 from savg_ray.stages.sequential import use_one_thread
+
+Switch = Literal["compile", "cuda_graphs"]
 
 _MATMUL = {"cpu": 2048, "cuda": 8192}
 
@@ -41,26 +44,27 @@ def sample(
     clips: Annotated[int, typer.Option(min=1, help="Clips to make; those of the first batch warm up.")] = 3,
     config: Annotated[Path | None, typer.Option(help="YAML file with keys to lay over the preset.")] = None,
     against: Annotated[str | None, typer.Option(help="Another preset, to compare the same seeds with.")] = None,
-    compiled: Annotated[bool, typer.Option("--compiled", help="Compare with compiled blocks.")] = False,
+    switch: Annotated[list[Switch] | None, typer.Option(help="A key to switch on; may be repeated.")] = None,
 ) -> None:
     """Measure sampling without Ray on filled weights."""
     with tempfile.TemporaryDirectory() as folder:
         made = _measure(preset, device, clips, config, Path(folder) / "a")
         if against is not None:
             other = _measure(against, device, clips, config, Path(folder) / "b")
-            _show({"record": "difference", "preset": preset, "against": against, **_difference(made, other)})
-        if compiled:
-            other = _measure(preset, device, clips, config, Path(folder) / "c", compiled=True)
-            _show({"record": "difference", "preset": preset, "against": "compiled", **_difference(made, other)})
+            _show({"record": "difference", "preset": preset, "against": against, **difference(made, other)})
+        on: list[Switch] = []
+        for key in switch or ():
+            on.append(key)
+            other = _measure(preset, device, clips, config, Path(folder) / key, on)
+            _show({"record": "difference", "preset": preset, "switched_on": on, **difference(made, other)})
 
 
-def _measure(preset: str, wanted: str, clips: int, config: Path | None, out: Path, *, compiled: bool = False) -> Path:
+def _measure(preset: str, wanted: str, clips: int, config: Path | None, out: Path, on: Sequence[Switch] = ()) -> Path:
     use_one_thread()
     runner = choose_runner("sequential", wanted)
     device = runner.device
     request = make_request(clips, preset, 0, out, config, "filled", None, None, None)
-    if compiled:
-        request = replace(request, config=with_compiled_blocks(request.config))
+    request = replace(request, config=switched_on(request.config, on))
     work = plan_sampling(request, runner)
     batches = clip_batches(request, work)
     settings = request.config
@@ -84,7 +88,7 @@ def _measure(preset: str, wanted: str, clips: int, config: Path | None, out: Pat
         work.sampling.take(batch)
         measured += counts * len(batch["id"])
         n_calls += counts * int(batch["nfe"].sum())
-    common = {"preset": preset, "compiled": compiled, "device": device, "clips": measured}
+    common = {"preset": preset, "switched_on": list(on), "device": device, "clips": measured}
     calls = {"base": n_calls / measured, "super_resolution": upsampling_calls(settings)}
     for name, spent_s in seconds.items():
         record: dict[str, Any] = {"record": "stage", "stage": name, **common}
@@ -97,14 +101,15 @@ def _measure(preset: str, wanted: str, clips: int, config: Path | None, out: Pat
             record |= {"tflop_per_clip": tflop, "tflop_s": rate, "share_of_matmul_peak": share}
         _show(record)
     _show({"record": "total", **common, "clips_per_s": measured / sum(seconds.values()), "matmul_peak_tflop_s": peak})
-    return out
+    return out / "clips"
 
 
-def with_compiled_blocks(config: SamplingConfig) -> SamplingConfig:
-    """The same with ``compile: true`` for its networks."""
+def switched_on(config: SamplingConfig, keys: Sequence[Switch]) -> SamplingConfig:
+    """The same with some keys of both networks switched on."""
     sections = {"base": config.base, "super_resolution": config.super_resolution}
-    on = {name: one.model_copy(update={"compile": True}) for name, one in sections.items() if one is not None}
-    return config.model_copy(update=on)
+    on = dict.fromkeys(keys, True)
+    changed = {name: one.model_copy(update=on) for name, one in sections.items() if one is not None}
+    return config.model_copy(update=changed)
 
 
 def gflop_per_call(config: SamplingConfig) -> dict[str, float]:
@@ -147,23 +152,6 @@ def matmul_tflop_s(device: str, precision: str) -> float:
             torch.cuda.synchronize()
         best_s = min(best_s, time.perf_counter() - started)
     return 2 * n**3 / best_s / 1e12
-
-
-def _difference(made: Path, other: Path) -> dict[str, float]:
-    """Mean PSNR of pictures (whole, and without what is black in the first), and correlation of sound."""
-    pictures, content, sound = [], [], []
-    for path in sorted((made / "clips").glob("*.mp4")):
-        a, b = read_clip(path), read_clip(other / "clips" / path.name)
-        difference = (a.frames.astype(np.float64) - b.frames) ** 2
-        rows = a.frames.mean(axis=(0, 2, 3)) > 2
-        pictures.append(10 * np.log10(255**2 / difference.mean()))
-        content.append(10 * np.log10(255**2 / difference[:, rows].mean()))
-        sound.append(np.corrcoef(a.waveform.ravel(), b.waveform.ravel())[0, 1])
-    return {
-        "psnr_db": float(np.mean(pictures)),
-        "psnr_of_content_db": float(np.mean(content)),
-        "correlation_of_sound": float(np.mean(sound)),
-    }
 
 
 def _show(record: dict[str, Any]) -> None:

@@ -32,21 +32,9 @@ Run = Callable[[], tuple[Tensor, ...]]
 GFLOP = {"mm_unet": 2109.4, "sr_unet": 1263.3}
 
 
-def mm_unet(official: bool) -> tuple[Run, Run | None]:
-    """Our forward of one clip, and the official one with the same weights, input and shifts."""
-    ours = fill_deterministic(MMUNet(MMUNetConfig.official()).eval(), 11)
-    generator = torch.Generator().manual_seed(0)
-    video = torch.randn(1, 20, 3, 64, 64, generator=generator)
-    audio = torch.randn(1, 2, 80000, generator=generator)
-    labels = torch.tensor([500])
-
-    def run_ours() -> tuple[Tensor, ...]:
-        ours.shift_generator.seed(1010)
-        return ours(video, audio, labels)
-
-    if not official:
-        return run_ours, None
-    network = importlib.import_module("mm_diffusion.multimodal_unet").MultimodalUNet(
+def official_mm_unet() -> nn.Module:
+    """The official multimodal UNet; its folder must be on the path."""
+    return importlib.import_module("mm_diffusion.multimodal_unet").MultimodalUNet(
         video_size=(20, 3, 64, 64),
         audio_size=(2, 80000),
         model_channels=128,
@@ -63,7 +51,39 @@ def mm_unet(official: bool) -> tuple[Run, Run | None]:
         use_scale_shift_norm=True,
         resblock_updown=True,
     )
-    theirs = _with_weights(network, ours)
+
+
+def official_sr_unet() -> nn.Module:
+    """The official super-resolution UNet, likewise."""
+    return importlib.import_module("mm_diffusion.image_unet").ImageSuperResModel(
+        256,
+        3,
+        model_channels=192,
+        out_channels=6,
+        num_res_blocks=2,
+        attention_resolutions=(8, 16, 32),
+        channel_mult=(1, 1, 2, 2, 4, 4),
+        num_heads=4,
+        use_scale_shift_norm=True,
+        resblock_updown=True,
+    )
+
+
+def mm_unet(official: bool) -> tuple[Run, Run | None]:
+    """Our forward of one clip, and the official one with the same weights, input and shifts."""
+    ours = fill_deterministic(MMUNet(MMUNetConfig.official()).eval(), 11)
+    generator = torch.Generator().manual_seed(0)
+    video = torch.randn(1, 20, 3, 64, 64, generator=generator)
+    audio = torch.randn(1, 2, 80000, generator=generator)
+    labels = torch.tensor([500])
+
+    def run_ours() -> tuple[Tensor, ...]:
+        ours.shift_generator.seed(1010)
+        return ours(video, audio, labels)
+
+    if not official:
+        return run_ours, None
+    theirs = _with_weights(official_mm_unet(), ours)
 
     def run_theirs() -> tuple[Tensor, ...]:
         random.seed(1010)
@@ -80,19 +100,7 @@ def sr_unet(official: bool) -> tuple[Run, Run | None]:
     labels = torch.tensor([528])
     if not official:
         return lambda: (ours(x, labels, low_res),), None
-    network = importlib.import_module("mm_diffusion.image_unet").ImageSuperResModel(
-        256,
-        3,
-        model_channels=192,
-        out_channels=6,
-        num_res_blocks=2,
-        attention_resolutions=(8, 16, 32),
-        channel_mult=(1, 1, 2, 2, 4, 4),
-        num_heads=4,
-        use_scale_shift_norm=True,
-        resblock_updown=True,
-    )
-    theirs = _with_weights(network, ours)
+    theirs = _with_weights(official_sr_unet(), ours)
     return lambda: (ours(x, labels, low_res),), lambda: (theirs(x, labels, low_res),)
 
 

@@ -9,6 +9,7 @@ from actors.clip_writer import ClipWriter
 from actors.decoder import Decoder
 from actors.detector import Detector
 from actors.generator import GeneratorActor
+from actors.given_reader import GivenReader
 from actors.seld import Seld
 from actors.stage_actor import StageActor
 from actors.super_resolution import SuperResolution
@@ -18,6 +19,7 @@ from savg_ray.config import Pool
 from savg_ray.errors import UserError
 
 ACTORS: dict[str, type[StageActor]] = {
+    "given": GivenReader,
     "base": BaseSampler,
     "super_resolution": SuperResolution,
     "generate": GeneratorActor,
@@ -31,7 +33,7 @@ ACTORS: dict[str, type[StageActor]] = {
 }
 
 # What has no network works for those on the GPUs: how the CPU cores are divided among such stages.
-_CPU_SHARES_BESIDE_GPUS = {"decode": 0.2, "temporal": 0.8, "write": 0.2}
+_CPU_SHARES_BESIDE_GPUS = {"given": 0.2, "decode": 0.2, "temporal": 0.8, "write": 0.2}
 
 
 @dataclass(frozen=True)

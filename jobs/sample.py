@@ -10,12 +10,16 @@ from rich.console import Console
 
 from jobs.command import resumable, run_command
 from jobs.folder_lock import alone_in
+from jobs.given_clips import GivenClips, PicturesFor, SoundFor, given_clips
 from jobs.runner import Device, Runner, StreamRunner, choose_runner, make_folder, print_pools
+from savg_ray.diffusion.noise_schedule import TOTAL_STEPS
+from savg_ray.diffusion.schedules import diffusion_tables
 from savg_ray.errors import UserError
 from savg_ray.evaluation.chain import versions
 from savg_ray.files import written_at_once
 from savg_ray.generation import chain
-from savg_ray.generation.sampling import Sampling
+from savg_ray.generation.given_clips import clips_for
+from savg_ray.generation.sampling import SampledClip, Sampling, numbered_clips
 from savg_ray.presets import read_yaml
 from savg_ray.sampling.config import SamplingConfig, load_sampling_config
 from savg_ray.sampling.generator import construct
@@ -23,6 +27,7 @@ from savg_ray.stages.stage import Stage
 from savg_ray.weights.choose import ResolvedWeights, WeightsChoice, WeightsMode
 from savg_ray.weights.store import WeightStore, default_root
 
+_DEFAULT_CLIPS = 96
 _CLIPS_PER_BATCH = {"cpu": 1, "cuda": 8}
 _LISTED_FAILURES = 50
 
@@ -34,6 +39,7 @@ class SampleRequest:
     Attributes:
         generator: ``package.module:Class`` of somebody's generator; None for Stereo MM-Diffusion.
         generator_settings: what that class is given.
+        given: clips of which half is given; None where all is made from nothing.
     """
 
     n: int
@@ -43,6 +49,7 @@ class SampleRequest:
     weights: dict[str, ResolvedWeights]
     generator: str | None
     generator_settings: dict[str, Any]
+    given: GivenClips | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,8 @@ def plan_sampling(request: SampleRequest, runner: StreamRunner) -> SamplingWork:
     """
     make_folder(request.out / "clips", "--out")
     config, device = request.config, runner.device
+    if request.given is not None:
+        return _plan_conditional(request, request.given, device)
     if request.generator is None:
         stages = chain.diffusion_stages(config, request.weights, device)
         identity = chain.diffusion_identity(config, request.weights, device)
@@ -72,8 +81,21 @@ def plan_sampling(request: SampleRequest, runner: StreamRunner) -> SamplingWork:
         identity = chain.generator_identity(request.generator, request.generator_settings, config.audio_codec)
     size = config.clips_per_batch or _CLIPS_PER_BATCH[device]
     n = request.n if _independent(request) else -(-request.n // size) * size
-    names = [stage.name for stage in stages]
-    return SamplingWork(stages, Sampling(request.out, n, request.seed, identity, names), size)
+    clips = numbered_clips(request.out, n, request.seed, identity)
+    return _work(request, stages, clips, size)
+
+
+def _plan_conditional(request: SampleRequest, given: GivenClips, device: str) -> SamplingWork:
+    config, weights = request.config, request.weights
+    stages = chain.conditional_stages(config, given.wanted, weights, device)
+    identity = chain.diffusion_identity(config, weights, device, given.wanted)
+    clips = clips_for(given.paths, request.out, request.seed, identity)
+    return _work(request, stages, clips, config.clips_per_batch or _CLIPS_PER_BATCH[device])
+
+
+def _work(request: SampleRequest, stages: list[Stage], clips: list[SampledClip], size: int) -> SamplingWork:
+    sampling = Sampling(request.out, clips, request.seed, [stage.name for stage in stages])
+    return SamplingWork(stages, sampling, size)
 
 
 def clip_batches(request: SampleRequest, work: SamplingWork) -> list[dict]:
@@ -87,17 +109,31 @@ def _independent(request: SampleRequest) -> bool:
 
 def print_plan(console: Console, request: SampleRequest, work: SamplingWork, runner: StreamRunner) -> None:
     """What will be made, from what, and what is there already."""
-    clips, missing = len(work.sampling.clips), len(work.sampling.missing)
+    clips, missing, failed = len(work.sampling.clips), len(work.sampling.missing), len(work.sampling.failed)
     made_by = request.generator or f"preset {request.config.preset}"
+    unusable = f", {failed} unusable" if failed else ""
     console.print(
         f"{made_by} on {runner.device}, seed {request.seed}: {clips} clips, {missing} to make, "
-        f"{clips - missing} there",
+        f"{clips - missing - failed} there{unusable}",
         soft_wrap=True,
     )
-    if clips != request.n:
+    if request.given is not None:
+        print_given(console, request.given, request.config)
+    elif clips != request.n:
         console.print(f"batches of {work.clips_per_batch} are stepped as one: {clips} clips instead of {request.n}")
     for name, weights in request.weights.items():
         console.print(f"weights {name}: {weights.source}", soft_wrap=True)
+
+
+def print_given(console: Console, given: GivenClips, config: SamplingConfig) -> None:
+    """What is made for what, and how."""
+    conditional = config.conditional
+    steps = len(diffusion_tables(TOTAL_STEPS, conditional.respacing))
+    way = "replacement" if conditional.guidance_scale == 0 else f"guidance {conditional.guidance_scale:g}"
+    console.print(
+        f"{given.wanted} for the clips of {given.folder}: {steps} steps of {conditional.solver.upper()}, {way}",
+        soft_wrap=True,
+    )
 
 
 def write_origin(request: SampleRequest, device: str) -> None:
@@ -106,11 +142,14 @@ def write_origin(request: SampleRequest, device: str) -> None:
     Raises:
         UserError: the folder cannot be written.
     """
+    config, given = request.config, request.given
+    settings = config.content if given is None else config.conditional_content(given.wanted)
     content = {
-        "preset": request.config.preset,
+        "preset": config.preset,
         "seed": request.seed,
         "generator": request.generator,
-        "config": request.generator_settings if request.generator else request.config.content,
+        "given": None if given is None else {"folder": str(given.folder), "wanted": given.wanted},
+        "config": request.generator_settings if request.generator else settings,
         "weights": {name: {"source": one.source, "sha256": one.sha256} for name, one in request.weights.items()},
         "versions": versions(device),
     }
@@ -133,7 +172,7 @@ def print_outcome(console: Console, sampling: Sampling) -> None:
 
 
 def make_request(
-    n: int,
+    n: int | None,
     preset: str,
     seed: int,
     out: Path,
@@ -142,26 +181,32 @@ def make_request(
     weights_dir: Path | None,
     generator: str | None,
     generator_config: Path | None,
+    sound_for: Path | None = None,
+    pictures_for: Path | None = None,
 ) -> SampleRequest:
-    """A request from the options of a command.
+    """A request from the options of a command; see `sample` for what each means.
 
     Raises:
         UserError: a configuration or weights cannot be used, or options contradict each other.
     """
     if generator is None and generator_config is not None:
         raise UserError("--generator-config is for --generator; Stereo MM-Diffusion takes --config.")
+    given = given_clips(sound_for, pictures_for, n, out, generator)
     loaded = load_sampling_config(preset, config)
+    if given is not None:
+        loaded, n = chain.conditional_config(loaded, given.wanted), len(given.paths)
     mode = weights or loaded.weights
     choice = WeightsChoice(mode, WeightStore(weights_dir or default_root()))
     names = chain.networks(loaded, mode) if generator is None else {}
     return SampleRequest(
-        n=n,
+        n=_DEFAULT_CLIPS if n is None else n,
         seed=seed,
         out=out,
         config=loaded,
         weights={role: choice.resolve(name) for role, name in names.items()},
         generator=generator,
         generator_settings=read_yaml(generator_config) if generator_config else {},
+        given=given,
     )
 
 
@@ -181,10 +226,17 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop
 
 
 def sample(
-    n: N = 96,
+    n: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="How many clips the folder shall hold: 96, or all that are given.", show_default=False
+        ),
+    ] = None,
     preset: Preset = "savg",
     seed: Seed = 0,
     out: Annotated[Path, typer.Option(help="Folder for the clips.")] = Path("samples"),
+    sound_for: SoundFor = None,
+    pictures_for: PicturesFor = None,
     config: Config = None,
     weights: Weights = None,
     weights_dir: WeightsDir = None,
@@ -194,8 +246,13 @@ def sample(
     device: DeviceName = "auto",
     dry_run: DryRun = False,
 ) -> None:
-    """Generate clips: video with stereo sound. What is there already stays; a larger --n only adds."""
-    request = make_request(n, preset, seed, out, config, weights, weights_dir, generator, generator_config)
+    """Generate clips: video with stereo sound. What is there already stays; a larger --n only adds.
+
+    With --sound-for or --pictures-for half of each clip is given, and the other half is made for it.
+    """
+    request = make_request(
+        n, preset, seed, out, config, weights, weights_dir, generator, generator_config, sound_for, pictures_for
+    )
     console = Console(stderr=True)
     streams = choose_runner(runner, device)
     work = plan_sampling(request, streams)

@@ -3,6 +3,7 @@ import pytest
 from savg_ray.config import PRESETS, load_config
 from savg_ray.errors import UserError
 from savg_ray.presets import preset_names
+from savg_ray.sampling.config import load_sampling_config
 
 
 def refusal(*args):
@@ -55,3 +56,14 @@ def test_mistakes_are_one_sentence_that_names_the_key(tmp_path):
     assert "not valid YAML" in refusal("savg", overriding(tmp_path, "a: [1"))
     assert "keys and values" in refusal("savg", overriding(tmp_path, "- a"))
     assert "cannot be read" in refusal("savg", tmp_path / "nothing.yaml")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "instead"),
+    [("video_size", [20, 3, 48, 64], "n_frames, height_px and width_px"), ("audio_size", "[2, 40000]", "n_samples")],
+)
+def test_sizes_inside_a_sampling_network_are_refused(tmp_path, key, value, instead):
+    path = overriding(tmp_path, f"base: {{network: {{{key}: {value}, num_channels: 64}}}}")
+    said = f"key 'base': network.{key} says what {instead} beside network say; set those and leave network.{key} out"
+    with pytest.raises(UserError, match=said):
+        load_sampling_config("savg", path)

@@ -68,7 +68,7 @@ def ddim_states(
     x = each(lambda tensor: tensor.float(), x_T)
     for i, step in enumerate(reversed(range(len(tables)))):
         output = ask(model, x, tables, step, i, announce)
-        x = each(_ddim_step, x, output, args=(tables, step))
+        x = each(ddim_step, x, output, args=(tables, step))
         yield x
 
 
@@ -87,10 +87,10 @@ def ask(model: Model, x: State, tables: DiffusionTables, step: int, call: int, a
 
 
 def ddpm_step(
-    x: torch.Tensor, output: torch.Tensor, noise: torch.Tensor, tables: DiffusionTables, step: int
+    x: torch.Tensor, output: torch.Tensor, noise: torch.Tensor, tables: DiffusionTables, step: int, clamp: bool = True
 ) -> torch.Tensor:
-    """One step back for a network's output, with the step's noise: tensors (B, ...)."""
-    back = reverse_step(tables, x, output, [step])
+    """One step back for a network's output, with the step's noise: tensors (B, ...); ``clamp`` as `reverse_step`."""
+    back = reverse_step(tables, x, output, [step], clamp=clamp)
     return back.mean + torch.exp(0.5 * back.log_variance) * noise
 
 
@@ -105,9 +105,13 @@ def noise_before(step: int, number: int, noise: StepNoise, x: State) -> State:
     return noise[number]
 
 
-def _ddim_step(x: torch.Tensor, output: torch.Tensor, tables: DiffusionTables, step: int) -> torch.Tensor:
-    noise = network_output(output, x).noise
-    x0 = clean_estimate(tables, x, noise, [step]).clamp(-1, 1)
+def ddim_step(
+    x: torch.Tensor, output: torch.Tensor, tables: DiffusionTables, step: int, clamp: bool = True
+) -> torch.Tensor:
+    """One deterministic step back for a network's output: tensors (B, ...); ``clamp`` as `reverse_step`."""
+    x0 = clean_estimate(tables, x, network_output(output, x).noise, [step])
+    if clamp:
+        x0 = x0.clamp(-1, 1)
     signal = at_steps(np.sqrt(tables.alpha_bars_prev), [step], x)
     spread = at_steps(np.sqrt(1 - tables.alpha_bars_prev), [step], x)
     return signal * x0 + spread * implied_noise(tables, x, x0, [step])

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import torch
 
-from savg_ray.diffusion.ancestral import StepNoise, ask, ddpm_step, last, noise_before
+from savg_ray.diffusion.ancestral import StepNoise, ask, ddim_step, ddpm_step, last, noise_before
 from savg_ray.diffusion.gaussian_steps import noised
 from savg_ray.diffusion.network_calls import Announce, NoiseModel
 from savg_ray.diffusion.schedules import DiffusionTables, diffusion_tables
@@ -72,20 +72,26 @@ def conditional_states(
     noise: StepNoise,
     guidance_scale: float = 0.0,
     announce: Announce | None = None,
+    *,
+    clamp: bool = True,
+    deterministic: bool = False,
 ) -> Iterator[Modalities]:
-    """The states after each step, with the modality in ``known`` overwritten before each; ``audio_for_video``."""
+    """The states after each step, with the modalities in ``known`` overwritten before each; ``audio_for_video``.
+
+    ``clamp`` limits clean estimates to [-1, 1]. ``deterministic`` takes DDIM's steps (eta 0) instead of DDPM's.
+    """
     _check_known(known, x_T)
     x = each(lambda tensor: tensor.float(), x_T)
     x_start = x
     for i, step in enumerate(reversed(range(len(tables)))):
         x = {**x, **_noised_known(known, x_start, tables, step)}
-        z = noise_before(step, i, noise, x)
+        z = None if deterministic else noise_before(step, i, noise, x)
         if guidance_scale == 0:
             with torch.no_grad():
-                x = each(ddpm_step, x, ask(model, x, tables, step, i, announce), z, args=(tables, step))
+                x = _back(x, ask(model, x, tables, step, i, announce), z, tables, step, clamp)
         else:
             wanted = _noised_known(known, x_start, tables, max(step - 1, 0))
-            after, gradients = _step_and_gradients(model, x, z, wanted, tables, step, i, announce)
+            after, gradients = _step_and_gradients(model, x, z, wanted, tables, step, i, announce, clamp)
             pull = guidance_scale * math.sqrt(tables.alpha_bars[step]) if step else 0.0
             x = {name: after[name] - pull * gradients[name] if name in gradients else x[name] for name in x}
         yield x
@@ -95,23 +101,33 @@ def _noised_known(known: Modalities, x_start: Modalities, tables: DiffusionTable
     return {name: noised(tables, clean, x_start[name], [step]) for name, clean in known.items()}
 
 
+def _back(
+    x: Modalities, output: Modalities, z: Modalities | None, tables: DiffusionTables, step: int, clamp: bool
+) -> Modalities:
+    if z is None:
+        return each(ddim_step, x, output, args=(tables, step, clamp))
+    return each(ddpm_step, x, output, z, args=(tables, step, clamp))
+
+
 @torch.inference_mode(False)
 @torch.enable_grad()
 def _step_and_gradients(
     model: NoiseModel,
     x: Modalities,
-    z: Modalities,
+    z: Modalities | None,
     wanted: Modalities,
     tables: DiffusionTables,
     step: int,
     call: int,
     announce: Announce | None,
+    clamp: bool,
 ) -> tuple[Modalities, Modalities]:
-    """The state after a step, and how the distance of its known modality from ``wanted`` depends on the others."""
+    """The state after a step, and how the distance of its known modalities from ``wanted`` depends on the others."""
     # Tensors made in inference mode may not take part; their copies may.
-    x, z, wanted = (each(torch.clone, state) for state in (x, z, wanted))
+    x, wanted = (each(torch.clone, state) for state in (x, wanted))
+    z = None if z is None else each(torch.clone, z)
     free = {name: tensor.requires_grad_() for name, tensor in x.items() if name not in wanted}
-    after = each(ddpm_step, x, ask(model, x, tables, step, call, announce), z, args=(tables, step))
+    after = _back(x, ask(model, x, tables, step, call, announce), z, tables, step, clamp)
     distance = sum((after[name] - target).square().mean() for name, target in wanted.items())
     gradients = torch.autograd.grad(distance, list(free.values()))
     return each(torch.detach, after), dict(zip(free, gradients, strict=True))

@@ -31,5 +31,10 @@ def clip_identity(sampling: str, seed: int, index: int) -> str:
     return _digest([sampling, seed, index])
 
 
+def given_clip_identity(sampling: str, seed: int, sha256: str) -> str:
+    """The same for a clip that is made for another one, whose file has this digest."""
+    return _digest([sampling, seed, sha256])
+
+
 def _digest(value: list) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]

@@ -3,7 +3,7 @@
 A runner takes `batches` through the stages and hands what comes out to `take`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class SampledClip:
     """One clip of a run.
 
     Attributes:
-        index: its number.
+        index: its number, to which its randomness belongs.
         id: its name.
         path: its file.
         identity: digest of everything that decides it.
@@ -48,6 +48,7 @@ class SampledClip:
         notes: what happened on the way.
         reason: why it could not be made; empty when nothing speaks against it.
         error: the same in a sentence.
+        source: the file for whose pictures or sound it is made, if any.
     """
 
     index: int
@@ -59,32 +60,45 @@ class SampledClip:
     notes: str = ""
     reason: str = ""
     error: str = ""
+    source: Path | None = None
+
+
+def numbered_clips(out: Path, n: int, seed: int, identity: str) -> list[SampledClip]:
+    """The first ``n`` clips of a seed.
+
+    Args:
+        out: folder of the run; clips go to ``out/clips``.
+        n: how many.
+        seed: of the run.
+        identity: digest of configuration and weights.
+    """
+    names = ((index, clip_id(seed, index)) for index in range(n))
+    return [
+        SampledClip(index, name, out / "clips" / f"{name}.mp4", clip_identity(identity, seed, index))
+        for index, name in names
+    ]
 
 
 class Sampling:
     """The state of one run.
 
     Args:
-        out: folder of the run; clips go to ``out/clips``.
-        n: how many clips it shall hold.
+        out: folder of the run.
+        clips: what it shall hold, each under a name of its own.
         seed: of the run.
-        identity: digest of configuration and weights.
         stages: names of the stages that make a clip.
 
     Raises:
         UserError: the folder holds clips of this name that were made from something else.
     """
 
-    def __init__(self, out: Path, n: int, seed: int, identity: str, stages: Iterable[str]) -> None:
+    def __init__(self, out: Path, clips: Sequence[SampledClip], seed: int, stages: Iterable[str]) -> None:
         self.out, self.seed = out, seed
         self._todo = ",".join(stages)
-        names = ((index, clip_id(seed, index)) for index in range(n))
-        self.clips = {
-            name: SampledClip(index, name, out / "clips" / f"{name}.mp4", clip_identity(identity, seed, index))
-            for index, name in names
-        }
+        self.clips = {clip.id: clip for clip in clips}
         for clip in self.clips.values():
-            self._recognise(clip)
+            if not clip.reason:
+                self._recognise(clip)
 
     @property
     def missing(self) -> list[SampledClip]:
@@ -146,14 +160,15 @@ class Sampling:
         if origin is None:
             return
         if origin.identity != clip.identity:
+            source = "" if clip.source is None else f", or for another file than {clip.source} now is"
             raise UserError(
-                f"{clip.path} was made from another configuration or other weights; name another folder with --out, "
-                "or delete its clips."
+                f"{clip.path} was made from another configuration or other weights{source}; name another folder with "
+                "--out, or delete its clips."
             )
         clip.sha256, clip.nfe, clip.notes = file_sha256(clip.path), origin.nfe, origin.notes
 
     def _batch(self, clips: list[SampledClip]) -> Batch:
-        return {
+        columns = {
             "id": object_column([clip.id for clip in clips]),
             "index": np.array([clip.index for clip in clips]),
             "seed": np.array([self.seed] * len(clips)),
@@ -163,6 +178,9 @@ class Sampling:
             "reason": object_column([""] * len(clips)),
             "error": object_column([""] * len(clips)),
         }
+        if all(clip.source is not None for clip in clips):
+            columns["source"] = object_column([str(clip.source) for clip in clips])
+        return columns
 
     def _manifest_row(self, clip: SampledClip) -> dict:
         return {

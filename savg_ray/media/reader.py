@@ -1,6 +1,8 @@
 """Clip in, tensors out: pictures through decord, sound through PyAV (decord's stereo sound is broken)."""
 
+import math
 import os
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -46,6 +48,42 @@ def read_sound(path: Path) -> tuple[np.ndarray, int]:
     check_file(path)
     with _open(path) as container:
         return _decode_sound(container, path)
+
+
+def read_picture(path: Path, choose: Callable[[int], int]) -> np.ndarray:
+    """Decode one picture of a media file, the same as `read_clip` gives: neither the later ones nor any sound.
+
+    Args:
+        path: of the file.
+        choose: number of pictures to that of the wanted one, which begins at 0.
+
+    Returns:
+        uint8 RGB (H, W, 3).
+
+    Raises:
+        ClipError: as `read_clip`, as far as the pictures up to this one are concerned.
+    """
+    check_file(path)
+    with _open(path) as container:
+        _picture_rate(container, path)
+    return _decode_pictures(path, lambda n: [choose(n)])[0]
+
+
+def read_pictures(path: Path, duration_s: float) -> tuple[np.ndarray, float]:
+    """Decode the first pictures of a media file, as `read_clip` does: no sound is looked at, nor needed.
+
+    Returns:
+        frames uint8 RGB (T, H, W, 3), those that begin before ``duration_s``, and how many there are a second.
+
+    Raises:
+        ClipError: as `read_clip`, as far as pictures are concerned.
+    """
+    check_file(path)
+    with _open(path) as container:
+        fps = _picture_rate(container, path)
+    # What begins at the very end begins after it.
+    most = math.ceil(duration_s * fps - 1e-6)
+    return _decode_pictures(path, lambda n: range(min(n, most))), float(fps)
 
 
 def probe_clip(path: Path) -> ClipHeader:
@@ -160,10 +198,11 @@ def _planar_float(frame: av.AudioFrame) -> np.ndarray:
     return samples.astype(np.float32) / np.float32(-float(np.iinfo(samples.dtype).min))
 
 
-def _decode_pictures(path: Path) -> np.ndarray:
+def _decode_pictures(path: Path, choose: Callable[[int], Sequence[int]] = range) -> np.ndarray:
+    """Pictures uint8 (n, H, W, 3) of the numbers that ``choose`` gives for their count; all by default."""
     try:
         reader = decord.VideoReader(str(path), num_threads=1)
-        frames = reader.get_batch(range(len(reader))).asnumpy()
+        frames = reader.get_batch(choose(len(reader))).asnumpy() if len(reader) else ()
     except (decord.DECORDError, RuntimeError, IndexError) as error:
         first_line = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
         raise ClipError(

@@ -31,14 +31,22 @@ class GroupNorm(nn.GroupNorm):
         """
         by_pieces = x.device.type == "cpu" and not torch.compiler.is_compiling()
         mean, variance = _moments(x) if by_pieces else _moments_in_one_pass(x)
-        group_size = x.shape[-1] // N_GROUPS
-        rstd = (variance + self.eps).rsqrt().float().repeat_interleave(group_size, dim=-1)
-        gain = rstd * self.weight.float()
-        offset = self.bias.float() - mean.float().repeat_interleave(group_size, dim=-1) * gain
+        rstd = (variance + self.eps).rsqrt().float().unsqueeze(-1)
+        gain = rstd * self.weight.float().unflatten(0, (N_GROUPS, -1))
+        bias = self.bias.float().unflatten(0, (N_GROUPS, -1))
+        offset = torch.addcmul(bias, mean.float().unsqueeze(-1), gain, value=-1).flatten(2)
+        gain = gain.flatten(2)
         if modulation is not None:
             scale, shift = (part.float()[:, None] for part in modulation)
             gain, offset = gain * (1 + scale), torch.addcmul(shift, offset, 1 + scale)
-        return torch.addcmul(offset[:, None], x.float(), gain[:, None]).to(x.dtype)
+        return _scaled(x, gain[:, None], offset[:, None])
+
+
+def _scaled(x: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
+    """``x · gain + offset``, reckoned in float32, in the dtype of ``x``: no larger copy of ``x`` is made on a GPU."""
+    if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return torch.addcmul(offset, x, gain).to(x.dtype)
+    return torch.addcmul(offset, x, gain, out=torch.empty_like(x))
 
 
 def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -65,8 +73,15 @@ def _sums(piece: Tensor) -> Tensor:
 
 
 def _moments_in_one_pass(x: Tensor) -> tuple[Tensor, Tensor]:
-    variance, mean = torch.var_mean(x.float().unflatten(-1, (N_GROUPS, -1)), dim=(1, 4), correction=0)
-    return mean, variance
+    grouped = x.unflatten(-1, (N_GROUPS, -1))
+    if x.dtype == torch.float32 or torch.compiler.is_compiling():
+        variance, mean = torch.var_mean(grouped.float(), dim=(1, 4), correction=0)
+        return mean, variance
+    # GPUs sum half precision in float32 as they read it; for the variance PyTorch would write a float32 copy first.
+    n = x.shape[1] * grouped.shape[-1]
+    mean = grouped.mean((1, 4), dtype=torch.float32)
+    root = torch.linalg.vector_norm(grouped, dim=(1, 4), dtype=torch.float32)
+    return mean, torch.addcmul(root.square() / n, mean, mean, value=-1).clamp(min=0)
 
 
 def silu(x: Tensor) -> Tensor:

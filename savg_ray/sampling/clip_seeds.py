@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-Purpose = Literal["video", "audio", "shifts", "super_resolution"]
+Purpose = Literal["video", "audio", "video_step", "audio_step", "shifts", "super_resolution"]
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class ClipSeeds:
     seed: int
     index: int
 
-    def noise(self, purpose: Purpose, shape: Sequence[int]) -> np.ndarray:
-        """Standard normal float32 of a shape."""
-        return self._generator(purpose).standard_normal(tuple(shape), np.float32)
+    def noise(self, purpose: Purpose, shape: Sequence[int], counter: int = 0) -> np.ndarray:
+        """Standard normal float32 of a shape; ``counter`` tells apart what is drawn again and again."""
+        return self._generator(purpose, counter).standard_normal(tuple(shape), np.float32)
 
     def shifts(self, call: int, upper_bounds: Sequence[int]) -> np.ndarray:
         """The window shifts of one call of the network: int64, each from 0 to its inclusive bound."""

@@ -6,6 +6,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from savg_ray.config import Pool
+from savg_ray.diffusion.noise_schedule import TOTAL_STEPS
+from savg_ray.diffusion.respacing import respaced_timesteps
+from savg_ray.errors import UserError
 from savg_ray.media.writer import AudioCodec
 from savg_ray.networks.unet_config import MMUNetConfig, SRUNetConfig
 from savg_ray.presets import CONFIGS, load_preset
@@ -13,19 +16,49 @@ from savg_ray.weights.choose import WeightsMode
 
 PRESETS = CONFIGS / "sampling"
 
-StageName = Literal["base", "super_resolution", "generate", "write"]
+StageName = Literal["given", "base", "super_resolution", "generate", "write"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Network = Literal["official"] | dict[str, Any]
 Predicts = Literal["noise", "clean"]
 SoundForm = Literal["left_right", "placed"]
+Wanted = Literal["sound", "pictures"]
 
 
+# Keys of the official network, and ours that take their place: the clips need them too.
+_SIZES = {"video_size": "n_frames, height_px and width_px", "audio_size": "n_samples"}
 # Keys that do not decide what a clip looks and sounds like.
-_SPREAD = {"preset", "evaluation", "weights", "pools", "clips_per_batch"}
+_SPREAD = {
+    **dict.fromkeys(("preset", "evaluation", "weights", "pools", "clips_per_batch", "conditional"), True),
+    **{section: {"cuda_graphs"} for section in ("base", "super_resolution")},
+}
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Arithmetic(_Section):
+    """How a network computes.
+
+    Attributes:
+        precision: of matrix products and convolutions.
+        compile: the network's blocks, at their first call with new shapes (`savg_ray.networks.compiled_blocks`).
+        cuda_graphs: repeat calls from recordings (`savg_ray.networks.recorded_calls`), on GPUs.
+    """
+
+    precision: Precision = "auto"
+    compile: bool = False
+    cuda_graphs: bool = False
+
+    @property
+    def few_sizes(self) -> bool:
+        """Whether every new size of a batch costs something."""
+        return self.compile or self.cuda_graphs
+
+    @property
+    def plain_share(self) -> float:
+        """Of a worker's memory, what calls may take: a recording keeps as much beside that."""
+        return 0.5 if self.cuda_graphs else 1.0
 
 
 class BaseModelConfig(_Section):
@@ -91,6 +124,15 @@ class BaseModelConfig(_Section):
         return MMUNetConfig.from_dict({**own, **sizes})
 
     @model_validator(mode="after")
+    def _sizes_stand_beside_the_network(self) -> "BaseModelConfig":
+        for key, instead in _SIZES.items():
+            if self.network != "official" and key in self.network:
+                raise ValueError(
+                    f"network.{key} says what {instead} beside network say; set those and leave network.{key} out"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _only_a_place_has_its_gain(self) -> "BaseModelConfig":
         if self.place_gain != 1 and self.sound_form != "placed":
             raise ValueError("place_gain is for sound_form placed; leave it out, or choose that form")
@@ -106,19 +148,13 @@ class BaseModelConfig(_Section):
         return self
 
 
-class BaseConfig(BaseModelConfig):
-    """The base diffusion: small pictures and stereo sound, together.
-
-    Attributes:
-        compile: the network's blocks, at their first call with new shapes (`savg_ray.networks.compiled_blocks`).
-    """
+class BaseConfig(BaseModelConfig, Arithmetic):
+    """The base diffusion: small pictures and stereo sound, together."""
 
     solver: Literal["adaptive", "multistep", "singlestep"]
     steps: int | None = Field(default=None, ge=1)
     thresholding: bool = True
     per_clip: bool = True
-    precision: Precision = "auto"
-    compile: bool = False
 
     @model_validator(mode="after")
     def _steps_belong_to_the_solvers_that_count_them(self) -> "BaseConfig":
@@ -153,16 +189,37 @@ class SuperResolutionModelConfig(_Section):
         return SRUNetConfig.from_dict({} if self.network == "official" else self.network)
 
 
-class SuperResolutionConfig(SuperResolutionModelConfig):
-    """The upsampler as sampling uses it.
-
-    Attributes:
-        compile: as in `BaseConfig`.
-    """
+class SuperResolutionConfig(SuperResolutionModelConfig, Arithmetic):
+    """The upsampler as sampling uses it."""
 
     respacing: str
-    precision: Precision = "auto"
-    compile: bool = False
+
+
+class ConditionalConfig(_Section):
+    """How one half of a clip, sound or pictures, is made for the other.
+
+    Attributes:
+        solver: DDPM, as officially, whose every step brings new noise, or DDIM, whose steps bring none.
+        respacing: which of the 1000 steps are taken (`respaced_timesteps`); all where it is empty.
+        guidance_scale: of the gradient that brings the network's own version of what is given closer to it; 0 for
+            replacement alone. The official example is 3.0.
+        antialias: average over what a small pixel covers when given pictures are made small; as in training.
+    """
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    solver: Literal["ddpm", "ddim"]
+    respacing: str
+    guidance_scale: float = Field(ge=0)
+    antialias: bool
+
+    @model_validator(mode="after")
+    def _steps_can_be_taken(self) -> "ConditionalConfig":
+        try:
+            respaced_timesteps(TOTAL_STEPS, self.respacing)
+        except UserError as error:
+            raise ValueError(str(error)) from error
+        return self
 
 
 class SamplingConfig(_Section):
@@ -173,6 +230,7 @@ class SamplingConfig(_Section):
     weights: WeightsMode
     base: BaseConfig
     super_resolution: SuperResolutionConfig | None
+    conditional: ConditionalConfig
     audio_codec: AudioCodec
     clips_per_batch: int | None = Field(default=None, ge=1)
     pools: dict[StageName, Pool] | None = None
@@ -180,11 +238,16 @@ class SamplingConfig(_Section):
     @property
     def content(self) -> dict[str, Any]:
         """The keys that decide a clip's content, as plain data; how the work is spread is not among them."""
-        content = self.model_dump(
-            mode="json", exclude={"preset", "evaluation", "weights", "pools", "clips_per_batch"}
-        )
+        content = self.model_dump(mode="json", exclude=_SPREAD)
         # The official solver steps a whole batch as one, so that batch mates count.
         return content if self.base.per_clip else {**content, "clips_per_batch": self.clips_per_batch}
+
+    def conditional_content(self, wanted: Wanted) -> dict[str, Any]:
+        """The same for clips of which ``wanted`` is made for what is given; their steps are not the solver's."""
+        content = self.content
+        base = {key: value for key, value in content["base"].items() if key not in ("solver", "steps")}
+        conditional = {"wanted": wanted, **self.conditional.model_dump(mode="json")}
+        return {**content, "base": base, "conditional": conditional}
 
     @model_validator(mode="after")
     def _whole_batches_have_a_size(self) -> "SamplingConfig":

@@ -35,6 +35,11 @@ def heard_sound(sound: np.ndarray, video: np.ndarray, config: BaseModelConfig) -
     return panned(sound[0], read_places(video[:, N_COLOURS].mean(axis=1) / config.place_gain))
 
 
+def place_colour(places: torch.Tensor, height_px: int) -> torch.Tensor:
+    """Brightness of columns, (B, F, W), as a colour of pictures, (B, F, 1, height_px, W)."""
+    return places[:, :, None, None].expand(-1, -1, 1, height_px, -1)
+
+
 def colour_gains(config: BaseModelConfig, device: torch.device) -> torch.Tensor:
     """By how much the diffusion makes each colour of clean pictures larger, float32 (C, 1, 1).
 

@@ -1,7 +1,6 @@
 """Super-resolution: the small pictures of clips, four times as large, by a diffusion of their own."""
 
 import math
-from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
@@ -24,15 +23,12 @@ class Upsampler:
     Args:
         network: a super-resolution UNet, loaded and on its device.
         config: steps, and which rows.
-        arithmetic: the context in which the network runs (its precision).
         parts: how many frames pass through the network at a time.
     """
 
-    def __init__(
-        self, network: nn.Module, config: SuperResolutionConfig, arithmetic: AbstractContextManager, parts: Parts
-    ) -> None:
+    def __init__(self, network: nn.Module, config: SuperResolutionConfig, parts: Parts) -> None:
         self._network, self._config = network, config
-        self._arithmetic, self._parts = arithmetic, parts
+        self._parts = parts
         self._device = next(network.parameters()).device
 
     def __call__(self, low_res: np.ndarray, seeds: list[ClipSeeds]) -> np.ndarray:
@@ -65,8 +61,7 @@ class Upsampler:
         low_res = low_res.to(self._device)
 
         def model(x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-            with self._arithmetic:
-                found = self._network(x, labels, low_res)
+            found = self._network(x, labels, low_res)
             if self._config.predicts == "noise":
                 return found
             return implied_noise(diffusion_tables(self._config.total_steps), x, found.float(), labels)

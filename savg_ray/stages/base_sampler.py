@@ -4,21 +4,21 @@ import numpy as np
 import torch
 from torch import nn
 
-from savg_ray.networks.compiled_blocks import compile_blocks
 from savg_ray.networks.cross_attention import CrossAttention
 from savg_ray.networks.mm_residual import ResidualBlock
 from savg_ray.networks.mm_unet import MMUNet
+from savg_ray.sampling.clip_sampler import BaseClip, ClipSampler
 from savg_ray.sampling.clip_seeds import ClipSeeds
 from savg_ray.sampling.config import BaseConfig
 from savg_ray.sampling.fitted_parts import parts_on
-from savg_ray.sampling.joint import BaseClip, JointSampler
+from savg_ray.sampling.joint import JointSampler
 from savg_ray.sampling.parts import Parts
 from savg_ray.sampling.upsampler import to_uint8
 from savg_ray.stages.batch import Batch, batch_length, object_column
-from savg_ray.stages.network_stage import Precision, arithmetic, place_network
+from savg_ray.stages.diffusion_network import DiffusionNetwork
+from savg_ray.stages.network_stage import Precision
 from savg_ray.stages.stage import Row, Stage, asked_outcomes, with_errors
 from savg_ray.weights.choose import ResolvedWeights
-from savg_ray.weights.fill import fill_deterministic
 
 _FILL_SALT = 11
 _BLOCKS = (ResidualBlock, CrossAttention)
@@ -51,42 +51,59 @@ class BaseSamplerStage(Stage):
     def load(self, device: str) -> None:
         """Build the network, load its weights, and move it to the device."""
         place = torch.device(device)
-        network = place_network(self.weights, self._build, _fill, place)
-        if self.config.compile:
-            compile_blocks(network, _BLOCKS)
+        network = DiffusionNetwork(self._build, _BLOCKS, _FILL_SALT)
         self._parts = self._make_parts(place)
-        self._sampler = JointSampler(network, self.config, arithmetic(place, self.precision), self._parts)
+        self._sampler = self._make_sampler(network.placed(self.weights, place, self.precision, self.config))
 
     def __call__(self, batch: Batch) -> Batch:
         """Sample every row that asks for it."""
-        n, config = batch_length(batch), self.config
+        n = batch_length(batch)
         # Without steps of its own a clip is made by its whole batch: there is no smaller batch to try.
-        done, failed = asked_outcomes(batch, self.name, self._run, split=config.per_clip)
-        out = dict(batch)
-        out["low_res"] = np.zeros((n, config.n_frames, 3, config.picture_height_px, config.width_px), np.float32)
-        out["waveform"] = np.zeros((n, 2, config.n_samples), np.float32)
-        out["nfe"] = np.zeros(n, np.int64)
-        for i, clip in done.items():
-            out["low_res"][i], out["waveform"][i], out["nfe"][i] = clip.video, clip.audio, clip.nfe
-        out["made_frames"] = to_uint8(torch.from_numpy(out["low_res"])).permute(0, 1, 3, 4, 2).numpy()
-        out["making_notes"] = object_column([self._parts.notes if i in done else "" for i in range(n)])
-        out["making_fps"], out["rate_hz"] = np.full(n, config.fps), np.full(n, config.rate_hz)
-        return with_errors(out, failed)
+        done, failed = asked_outcomes(batch, self.name, self._run, split=self.config.per_clip)
+        made = picture_columns(done, n, self.config) | sound_columns(done, n, self.config)
+        return with_errors({**batch, **made, **self._effort(done, n)}, failed)
 
     def _run(self, rows: list[Row]) -> list[BaseClip]:
-        return self._sampler([ClipSeeds(int(row["seed"]), int(row["index"])) for row in rows])
+        return self._sampler(seeds_of(rows))
+
+    def _effort(self, done: dict[int, BaseClip], n: int) -> Batch:
+        return {
+            "nfe": np.array([done[i].nfe if i in done else 0 for i in range(n)]),
+            "making_notes": object_column([self._parts.notes if i in done else "" for i in range(n)]),
+        }
+
+    def _make_sampler(self, network: nn.Module) -> ClipSampler:
+        return JointSampler(network, self.config, self._parts)
 
     def _make_parts(self, place: torch.device) -> Parts:
         if place.type == "cuda" and self.clips_at_a_time is not None:
-            return Parts(self.clips_at_a_time, few_sizes=self.config.compile)
+            return Parts(self.clips_at_a_time, few_sizes=self.config.few_sizes)
         return parts_on(
-            place, "clips", on_cpu=_CLIPS_ON_CPU, most=_MOST_CLIPS_ON_GPU, memory_share=self.memory_share,
-            few_sizes=self.config.compile,
+            place, "clips", on_cpu=_CLIPS_ON_CPU, most=_MOST_CLIPS_ON_GPU,
+            memory_share=self.memory_share * self.config.plain_share, few_sizes=self.config.few_sizes,
         )  # fmt: skip
 
     def _build(self) -> nn.Module:
         return MMUNet(self.config.shape)
 
 
-def _fill(network: nn.Module) -> nn.Module:
-    return fill_deterministic(network, _FILL_SALT)
+def seeds_of(rows: list[Row]) -> list[ClipSeeds]:
+    """The randomness of each row."""
+    return [ClipSeeds(int(row["seed"]), int(row["index"])) for row in rows]
+
+
+def picture_columns(done: dict[int, BaseClip], n: int, config: BaseConfig) -> Batch:
+    """``low_res``, ``made_frames`` and ``making_fps`` of ``n`` rows, of which some were sampled."""
+    low_res = np.zeros((n, config.n_frames, 3, config.picture_height_px, config.width_px), np.float32)
+    for i, clip in done.items():
+        low_res[i] = clip.video
+    made_frames = to_uint8(torch.from_numpy(low_res)).permute(0, 1, 3, 4, 2).numpy()
+    return {"low_res": low_res, "made_frames": made_frames, "making_fps": np.full(n, config.fps)}
+
+
+def sound_columns(done: dict[int, BaseClip], n: int, config: BaseConfig) -> Batch:
+    """``waveform`` and ``rate_hz`` of ``n`` rows, of which some were sampled."""
+    waveform = np.zeros((n, 2, config.n_samples), np.float32)
+    for i, clip in done.items():
+        waveform[i] = clip.audio
+    return {"waveform": waveform, "rate_hz": np.full(n, config.rate_hz)}

@@ -4,17 +4,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from savg_ray.networks.compiled_blocks import compile_blocks
 from savg_ray.networks.sr_unet import REPEATED_BLOCKS, SRUNet
 from savg_ray.sampling.clip_seeds import ClipSeeds
 from savg_ray.sampling.config import SuperResolutionConfig
 from savg_ray.sampling.fitted_parts import parts_on
 from savg_ray.sampling.upsampler import SCALE, Upsampler
 from savg_ray.stages.batch import Batch, object_column
-from savg_ray.stages.network_stage import Precision, arithmetic, place_network
+from savg_ray.stages.diffusion_network import DiffusionNetwork
+from savg_ray.stages.network_stage import Precision
 from savg_ray.stages.stage import Row, Stage, asked_outcomes, with_errors
 from savg_ray.weights.choose import ResolvedWeights
-from savg_ray.weights.fill import fill_deterministic
 
 _FILL_SALT = 21
 _FRAMES_ON_CPU = 4
@@ -37,15 +36,14 @@ class SuperResolutionStage(Stage):
     def load(self, device: str) -> None:
         """Build the network, load its weights, and move it to the device."""
         place = torch.device(device)
-        network = place_network(self.weights, self._build, _fill, place)
+        network = DiffusionNetwork(self._build, REPEATED_BLOCKS, _FILL_SALT)
         self._together = place.type == "cuda"
-        if self.config.compile:
-            compile_blocks(network, REPEATED_BLOCKS)
         self._parts = parts_on(
-            place, "frames", on_cpu=_FRAMES_ON_CPU, most=_MOST_FRAMES_ON_GPU, memory_share=self.memory_share,
-            few_sizes=self.config.compile,
+            place, "frames", on_cpu=_FRAMES_ON_CPU, most=_MOST_FRAMES_ON_GPU,
+            memory_share=self.memory_share * self.config.plain_share, few_sizes=self.config.few_sizes,
         )  # fmt: skip
-        self._upsampler = Upsampler(network, self.config, arithmetic(place, self.precision), self._parts)
+        placed = network.placed(self.weights, place, self.precision, self.config)
+        self._upsampler = Upsampler(placed, self.config, self._parts)
 
     def __call__(self, batch: Batch) -> Batch:
         """Upsample every row that asks for it."""
@@ -70,7 +68,3 @@ class SuperResolutionStage(Stage):
 
     def _build(self) -> nn.Module:
         return SRUNet(self.config.shape)
-
-
-def _fill(network: nn.Module) -> nn.Module:
-    return fill_deterministic(network, _FILL_SALT)

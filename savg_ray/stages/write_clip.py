@@ -17,7 +17,10 @@ _LARGEST_SAMPLE = np.float32(0.99)
 
 
 class WriteClipStage(Stage):
-    """Writes ``made_frames`` and ``waveform`` to ``path``, and adds ``sha256`` of the file."""
+    """Writes ``made_frames`` and ``waveform`` to ``path``, and adds ``sha256`` of the file.
+
+    Where there is a column ``made_shape``, frames are padded behind, and it says how many, high and wide they are.
+    """
 
     name = "write"
     reads = ("made_frames", "waveform")
@@ -47,7 +50,10 @@ class WriteClipStage(Stage):
         if not np.isfinite(row["waveform"]).all():
             raise ClipError("nan_audio", f"{path.stem}: the sampler gave NaN or infinite sound; check the weights.")
         sound = np.clip(row["waveform"], -_LARGEST_SAMPLE, _LARGEST_SAMPLE)
-        clip = Clip(row["id"], row["made_frames"], float(row["making_fps"]), sound, int(row["rate_hz"]))
+        frames = row["made_frames"]
+        if "made_shape" in row:
+            frames = frames[tuple(slice(0, size) for size in row["made_shape"])]
+        clip = Clip(row["id"], frames, float(row["making_fps"]), sound, int(row["rate_hz"]))
         origin = Origin(row["identity"], int(row["nfe"]), row["making_notes"])
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

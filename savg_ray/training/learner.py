@@ -78,7 +78,7 @@ class Learner:
 
     def loss(self, batch: Batch) -> dict[str, torch.Tensor]:
         """The task's values of a batch, in the precision of the configuration."""
-        batch = {name: column.to(self._device, non_blocking=True) for name, column in batch.items()}
+        batch = {name: self._placed(name, column) for name, column in batch.items()}
         dtype = _DTYPES[self._config.precision]
         with torch.autocast(self._device.type, dtype or torch.bfloat16, enabled=dtype is not None):
             return self._task.loss(self._wrapped, batch)
@@ -100,6 +100,10 @@ class Learner:
         self._optimiser.load_state_dict(state["optimiser"])
         self._scaler.load_state_dict(state["scaler"])
         self.step = state["step"]
+
+    def _placed(self, name: str, column: torch.Tensor) -> torch.Tensor:
+        # Random numbers are drawn on the CPU; to read the draws back from a GPU would make both wait.
+        return column if name == "draw" else column.to(self._device, non_blocking=True)
 
     def _backward(self, step: int, part: int, batch: Batch) -> dict[str, torch.Tensor]:
         # Dropout and the like, the only randomness that is torch's own, begins anew in every part of every step.

@@ -18,7 +18,7 @@ from savg_ray.evaluation.plan import ClipPlan, Plan
 from savg_ray.evaluation.scores import score
 from savg_ray.files import file_sha256
 from savg_ray.generation import chain as generation
-from savg_ray.generation.sampling import Sampling
+from savg_ray.generation.sampling import Sampling, numbered_clips
 from savg_ray.sampling.config import BaseConfig, BaseModelConfig, SamplingConfig, load_sampling_config
 from savg_ray.stages.sequential import run_sequential
 from savg_ray.training.clip_dataset import spread
@@ -84,7 +84,8 @@ class ClipScoring:
             weights = {"joint": in_training, **self.upsampler}
             stages = generation.diffusion_stages(config, weights, device)
             identity = generation.diffusion_identity(config, weights, device)
-            sampling = Sampling(folder, self.n_clips, _SEED, identity, [stage.name for stage in stages])
+            clips = numbered_clips(folder, self.n_clips, _SEED, identity)
+            sampling = Sampling(folder, clips, _SEED, [stage.name for stage in stages])
             size = config.clips_per_batch or _CLIPS_PER_BATCH[device]
             batches = sampling.batches(size, whole=not config.base.per_clip)
             for batch in run_sequential(stages, batches, device):

@@ -55,6 +55,19 @@ def test_the_given_video_decides_the_sound():
     )
 
 
+@pytest.mark.parametrize("scale", [0.0, 20.0])
+def test_without_new_noise_the_given_video_decides_the_sound_as_well(scale):
+    arrays = golden("v2a_replace")
+    patterns = {"mv": np.sign(arrays["mv"][:2]), "ma": 0.5 * np.sign(arrays["ma"][:2]), "sv": 0.1, "sa": 0.1}
+    video, x_T = torch.from_numpy(patterns["mv"][[1, 0]]).float(), modalities(arrays, "xT_")
+    arguments = MixtureDenoiser(patterns), {"video": video}, x_T, diffusion_tables(1000, "50"), []
+    states = list(conditional_states(*arguments, scale, deterministic=True))
+    wanted = torch.from_numpy(patterns["ma"][[1, 0]]).float()
+    assert float((states[-1]["audio"] - wanted).square().mean().sqrt()) < 0.15
+    again = list(conditional_states(*arguments, scale, deterministic=True))
+    assert torch.equal(states[-1]["audio"], again[-1]["audio"])
+
+
 def test_guidance_works_in_inference_mode():
     arrays = golden("v2a_guided")
     noise, scale, model = step_noise("v2a_guided", arrays), float(arrays["class_scale"]), MixtureDenoiser(arrays)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from savg_ray.diffusion import diffusion_tables
-from savg_ray.diffusion.ancestral import _ddim_step
+from savg_ray.diffusion.ancestral import ddim_step
 from savg_ray.diffusion.dpm_steps import (
     data_estimate,
     data_first,
@@ -128,6 +128,6 @@ def test_first_orders_agree_with_each_other_and_with_ddim():
         )
         h = then.half_log_snr - now.half_log_snr
         data = data_estimate(x, noise, now, False)
-        ddim = _ddim_step(x, noise, tables, i)
+        ddim = ddim_step(x, noise, tables, i)
         np.testing.assert_allclose(data_first(x, data, now, then, h), ddim, atol=2e-6)
         np.testing.assert_allclose(noise_first(x, noise, now, then, h), ddim, atol=2e-6)

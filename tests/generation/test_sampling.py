@@ -6,7 +6,7 @@ import pytest
 
 from savg_ray.clips import Clip
 from savg_ray.errors import UserError
-from savg_ray.generation.sampling import Sampling
+from savg_ray.generation.sampling import Sampling, numbered_clips
 from savg_ray.media.writer import write_clip
 from savg_ray.sampling.written import Origin
 
@@ -14,7 +14,7 @@ STAGES = ("base", "write")
 
 
 def sampling(folder, n, identity="made so"):
-    return Sampling(folder, n, 5, identity, STAGES)
+    return Sampling(folder, numbered_clips(folder, n, 5, identity), 5, STAGES)
 
 
 def write(clip, identity=None):

@@ -17,12 +17,13 @@ def write_media(
     codec: str = "flac",
     layout: str = "stereo",
     file_format: str = "mp4",
+    options: dict[str, str] | None = None,
 ) -> Path:
-    """frames uint8 (T,H,W,3) or None; waveform float (C,L) or None; C as the layout says."""
+    """frames uint8 (T,H,W,3) or None; waveform float (C,L) or None; C as the layout says; options of the encoder."""
     with av.open(str(path), "w", format=file_format, options={"strict": "experimental"}) as container:
         video = audio = None
         if frames is not None:
-            video = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+            video = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options=options or {})
             video.height, video.width = frames.shape[1:3]
             odd = video.height % 2 or video.width % 2
             video.pix_fmt = "yuv444p" if odd else "yuv420p"

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from savg_ray.errors import ClipError
-from savg_ray.media.reader import check_file, probe_clip, read_clip, read_sound
+from savg_ray.media.reader import check_file, probe_clip, read_clip, read_picture, read_pictures, read_sound
 from savg_ray.media.resample import pcm16
 from savg_ray.media.writer import write_clip
 from savg_ray.scenes.walker import walker_clip
@@ -56,6 +56,57 @@ def test_sound_alone_is_the_same_sound(tmp_path):
     assert reason_of(read_sound, write_media(tmp_path / "film.mp4", CLIP.frames, None)) == "no_audio"
 
 
+def test_the_first_pictures_alone_are_the_same_pictures(tmp_path):
+    film = write_media(tmp_path / "film.mp4", CLIP.frames, None, 10.0)
+    write_clip(tmp_path / "a.mp4", CLIP)
+    frames, fps = read_pictures(tmp_path / "a.mp4", 3.0)
+    assert fps == 4.0
+    np.testing.assert_array_equal(frames, read_clip(tmp_path / "a.mp4").frames[:12])
+    assert [len(read_pictures(film, duration_s)[0]) for duration_s in (0.1, 0.11, 0.8, 9.0)] == [1, 2, 8, 20]
+    assert reason_of(read_pictures, write_media(tmp_path / "radio.mp4", None, CLIP.waveform), 1.0) == "no_video"
+
+
+def several_key_frames(path):
+    return write_media(path, CLIP.frames, CLIP.waveform, 30.0, options={"g": "6", "keyint_min": "6"})
+
+
+@pytest.mark.parametrize("write", [lambda path: write_clip(path, CLIP), several_key_frames])
+def test_a_picture_alone_is_the_same_picture(tmp_path, write):
+    path = tmp_path / "a.mp4"
+    write(path)
+    frames = read_clip(path).frames
+    assert len({frame.tobytes() for frame in frames}) == len(frames) == 20
+    for number, frame in enumerate(frames):
+        np.testing.assert_array_equal(read_picture(path, lambda n, number=number: number), frame)
+    np.testing.assert_array_equal(read_picture(path, lambda n: n - 1), frames[-1])
+
+
+def test_a_picture_alone_of_a_damaged_file_is_right_or_refused(tmp_path):
+    write_clip(tmp_path / "whole.mp4", CLIP)
+    frames = read_clip(tmp_path / "whole.mp4").frames
+    (tmp_path / "a.mp4").write_bytes(damaged((tmp_path / "whole.mp4").read_bytes()))
+    refused = []
+    for number, frame in enumerate(frames):
+        try:
+            found = read_picture(tmp_path / "a.mp4", lambda n, number=number: number)
+        except ClipError as error:
+            assert (error.reason, "a.mp4" in error.message) == ("truncated", True)
+            refused.append(number)
+        else:
+            np.testing.assert_array_equal(found, frame)
+    # Whether pictures before the damage, in a third of the file, can be had depends on how far ahead it is decoded.
+    assert set(range(10, 20)) <= set(refused)
+
+
+def test_a_picture_alone_needs_no_sound_and_names_what_is_no_film(tmp_path):
+    film = write_media(tmp_path / "film.mp4", CLIP.frames, None)
+    assert read_picture(film, lambda n: n // 2).shape == (256, 256, 3)
+    (tmp_path / "text.mp4").write_text("not a film")
+    assert reason_of(read_picture, tmp_path / "text.mp4", int) == "not_media"
+    assert reason_of(read_picture, tmp_path / "nothing.mp4", int) == "missing"
+    assert reason_of(read_picture, write_media(tmp_path / "radio.mp4", None, CLIP.waveform), int) == "no_video"
+
+
 def test_mp3_sound_as_in_the_official_files(tmp_path):
     write_clip(tmp_path / "a.mp4", CLIP, audio_codec="mp3")
     clip = read_clip(tmp_path / "a.mp4")
@@ -101,11 +152,14 @@ def test_truncated_files(tmp_path, kept):
     assert reason_of(read_clip, tmp_path / "cut.mp4") in ("truncated", "not_media")
 
 
+def damaged(data):
+    start = len(data) // 3
+    return data[:start] + b"\xff" * 3000 + data[start + 3000 :]
+
+
 def test_damage_in_the_middle(tmp_path):
     write_clip(tmp_path / "whole.mp4", CLIP)
-    data = bytearray((tmp_path / "whole.mp4").read_bytes())
-    data[len(data) // 3 : len(data) // 3 + 3000] = b"\xff" * 3000
-    (tmp_path / "damaged.mp4").write_bytes(data)
+    (tmp_path / "damaged.mp4").write_bytes(damaged((tmp_path / "whole.mp4").read_bytes()))
     assert reason_of(read_clip, tmp_path / "damaged.mp4") == "truncated"
 
 

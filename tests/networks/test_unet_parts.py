@@ -82,6 +82,26 @@ def test_both_ways_to_moments_agree():
         torch.testing.assert_close(ours.float(), theirs, rtol=1e-5, atol=1e-6)
 
 
+def test_half_precision_is_summed_in_float32_without_a_copy_of_it():
+    x = (3 + randn(2, 300, 3, 64)).bfloat16()
+    for ours, theirs in zip(_moments_in_one_pass(x), _moments(x), strict=True):
+        assert ours.dtype == torch.float32
+        torch.testing.assert_close(ours, theirs.float(), rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_of_a_group_norm_in_half_precision():
+    norm, weight = random_norm(32), randn(2, 40, 3, 32).flip(0, 1)
+    found = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        x = randn(2, 40, 3, 32).bfloat16().to(dtype).requires_grad_()
+        out = norm(x)
+        assert out.dtype == dtype
+        (out.float() * weight).sum().backward()
+        found[dtype] = x.grad.float()
+        assert x.grad.dtype == dtype
+    assert (found[torch.bfloat16] - found[torch.float32]).abs().max() < 0.02 * found[torch.float32].abs().max()
+
+
 def test_timestep_waves():
     waves = timestep_waves(torch.tensor([0, 250.5]), 8)
     angles = [250.5 * math.exp(-math.log(10000) * i / 4) for i in range(4)]

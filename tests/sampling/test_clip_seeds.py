@@ -30,6 +30,13 @@ def test_clips_seeds_and_purposes_are_independent():
     assert abs(np.std(drawn) - 1) < 0.01
 
 
+def test_noise_that_is_drawn_again_and_again_is_told_apart_by_its_number():
+    drawn = [ClipSeeds(0, 0).noise("video_step", (2000,), counter) for counter in range(3)]
+    drawn += [ClipSeeds(0, 0).noise("audio_step", (2000,), 1), ClipSeeds(0, 0).noise("video", (2000,))]
+    assert np.abs(np.corrcoef(np.stack(drawn)) - np.eye(len(drawn))).max() < 0.1
+    np.testing.assert_array_equal(drawn[2], ClipSeeds(0, 0).noise("video_step", (2000,), 2))
+
+
 def test_shifts_lie_within_inclusive_bounds_and_change_from_call_to_call():
     bounds = [19, 0, 3]
     drawn = np.stack([ClipSeeds(5, 2).shifts(call, bounds) for call in range(400)])

@@ -1,5 +1,4 @@
 import logging
-from contextlib import nullcontext
 from itertools import chain
 
 import numpy as np
@@ -116,15 +115,15 @@ def test_clips_and_frames_are_those_of_parts_of_one(tmp_path):
     seeds = [ClipSeeds(1, index) for index in range(8)]
     network = fill_deterministic(MMUNet(config.base.shape).eval().requires_grad_(False), 11)
     fitted = FittedParts("clips", 8, MemoryOfCalls())
-    made = JointSampler(network, config.base, nullcontext(), fitted)(seeds)
+    made = JointSampler(network, config.base, fitted)(seeds)
     assert fitted.rows == 8
-    for one, other in zip(made, JointSampler(network, config.base, nullcontext(), Parts(1))(seeds), strict=True):
+    for one, other in zip(made, JointSampler(network, config.base, Parts(1))(seeds), strict=True):
         np.testing.assert_allclose(one.video, other.video, atol=1e-3)
         np.testing.assert_allclose(one.audio, other.audio, atol=1e-3)
     low_res = np.stack([clip.video for clip in made[:3]])
     upsampler = fill_deterministic(SRUNet(config.super_resolution.shape).eval().requires_grad_(False), 21)
     frames = [
-        Upsampler(upsampler, config.super_resolution, nullcontext(), parts)(low_res, seeds[:3]).astype(int)
+        Upsampler(upsampler, config.super_resolution, parts)(low_res, seeds[:3]).astype(int)
         for parts in (FittedParts("frames", 64, MemoryOfCalls()), Parts(1))
     ]
     assert np.abs(frames[0] - frames[1]).max() <= 1

@@ -1,5 +1,3 @@
-from contextlib import nullcontext
-
 import numpy as np
 import pytest
 import torch
@@ -20,7 +18,7 @@ def sampler(tmp_path):
     def make(preset="savg", at_a_time=1, **base):
         config = tiny_config(tmp_path, preset, **base).base
         network = fill_deterministic(MMUNet(config.shape).eval().requires_grad_(False), 11)
-        return JointSampler(network, config, nullcontext(), Parts(at_a_time))
+        return JointSampler(network, config, Parts(at_a_time))
 
     return make
 
@@ -88,7 +86,7 @@ def test_a_network_that_knows_the_clean_clip_brings_it_out(tmp_path, solver):
         def forward(self, video, audio, labels, shifts):
             return clean[1].expand_as(video), clean[0].expand_as(audio)
 
-    clip = JointSampler(Knowing(1, 1), config, nullcontext(), Parts(1))(SEEDS[:1])[0]
+    clip = JointSampler(Knowing(1, 1), config, Parts(1))(SEEDS[:1])[0]
     # The last step leaves the noise of the level that it reaches.
     np.testing.assert_allclose(clip.video, clean[1][0], atol=0.06)
     np.testing.assert_allclose(clip.audio, clean[0][0], atol=0.06)
@@ -108,7 +106,7 @@ def test_the_sound_comes_from_where_the_fourth_colour_is_bright(tmp_path, solver
             clean[:, :, 3] = places[:, None]
             return clean, torch.full_like(audio, 0.8)
 
-    clip = JointSampler(Knowing(1, 1), config, nullcontext(), Parts(1))(SEEDS[:1])[0]
+    clip = JointSampler(Knowing(1, 1), config, Parts(1))(SEEDS[:1])[0]
     assert clip.video.shape == (4, 3, 16, 32) and clip.audio.shape == (2, 1600)
     left, right = clip.audio.mean(axis=1)
     assert left == pytest.approx(0.6, abs=0.05) and right == pytest.approx(0.2, abs=0.05)

@@ -1,5 +1,3 @@
-from contextlib import nullcontext
-
 import numpy as np
 import pytest
 import torch
@@ -19,7 +17,7 @@ def upsampler(tmp_path):
     network = fill_deterministic(SRUNet(config.shape).eval().requires_grad_(False), 21)
 
     def make(rows="all", at_a_time=3):
-        return Upsampler(network, config.model_copy(update={"rows": rows}), nullcontext(), Parts(at_a_time))
+        return Upsampler(network, config.model_copy(update={"rows": rows}), Parts(at_a_time))
 
     return make
 
@@ -73,7 +71,7 @@ def test_a_network_that_knows_the_clean_picture_brings_it_out(tmp_path):
         def forward(self, x, labels, low_res):
             return torch.full_like(x, 0.25)
 
-    pictures = Upsampler(Knowing(1, 1), config, nullcontext(), Parts(4))(LOW_RES, SEEDS)
+    pictures = Upsampler(Knowing(1, 1), config, Parts(4))(LOW_RES, SEEDS)
     assert (pictures == to_uint8(torch.tensor(0.25)).item()).mean() > 0.999
 
 

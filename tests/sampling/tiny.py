@@ -28,6 +28,7 @@ TINY: dict[str, Any] = {
         "network": {"num_channels": 32, "channel_mult": [1, 2], "num_res_blocks": 1, "attention_resolutions": [2]},
         "respacing": "ddim2",
     },
+    "conditional": {"respacing": 2},
 }
 
 

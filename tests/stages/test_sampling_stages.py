@@ -10,12 +10,12 @@ from savg_ray import files
 from savg_ray.errors import UserError
 from savg_ray.files import part_path
 from savg_ray.generation import chain
-from savg_ray.generation.sampling import Sampling
+from savg_ray.generation.sampling import Sampling, numbered_clips
 from savg_ray.media.reader import read_clip
 from savg_ray.sampling.fitted_parts import FittedParts
 from savg_ray.sampling.parts import Parts
 from savg_ray.sampling.written import origin_of
-from savg_ray.stages import base_sampler, super_resolution
+from savg_ray.stages import diffusion_network
 from savg_ray.stages.sequential import run_sequential
 from savg_ray.weights.choose import WeightsChoice
 from savg_ray.weights.store import WeightStore
@@ -28,7 +28,7 @@ def make(folder, n, config, size=2):
     }
     stages = chain.diffusion_stages(config, weights, "cpu")
     identity = chain.diffusion_identity(config, weights, "cpu")
-    sampling = Sampling(folder, n, 0, identity, [stage.name for stage in stages])
+    sampling = Sampling(folder, numbered_clips(folder, n, 0, identity), 0, [stage.name for stage in stages])
     return sampling, stages, sampling.batches(size, whole=not config.base.per_clip)
 
 
@@ -180,8 +180,9 @@ def test_on_a_gpu_a_given_number_of_clips_goes_together_and_otherwise_what_fits(
 
 def test_compiling_is_asked_for_by_network_and_is_part_of_what_a_clip_is(tmp_path, monkeypatch):
     compiled = []
-    for module in (base_sampler, super_resolution):
-        monkeypatch.setattr(module, "compile_blocks", lambda network, kinds: compiled.append(type(network).__name__))
+    monkeypatch.setattr(
+        diffusion_network, "compile_blocks", lambda network, kinds: compiled.append(type(network).__name__)
+    )
     plain = tiny_config(tmp_path)
     base = plain.model_copy(update={"base": plain.base.model_copy(update={"compile": True})})
     upsampler = plain.super_resolution.model_copy(update={"compile": True})
@@ -195,3 +196,10 @@ def test_compiling_is_asked_for_by_network_and_is_part_of_what_a_clip_is(tmp_pat
         assert compiled == expected
         identities.add(chain.diffusion_identity(config, {}, "cpu"))
     assert len(identities) == 3
+
+
+def test_recorded_calls_give_the_same_clips_and_leave_half_of_the_memory(tmp_path):
+    plain, recorded = tiny_config(tmp_path), tiny_config(tmp_path, cuda_graphs=True)
+    assert chain.diffusion_identity(plain, {}, "cuda") == chain.diffusion_identity(recorded, {}, "cuda")
+    assert (plain.base.few_sizes, recorded.base.few_sizes) == (False, True)
+    assert (plain.base.plain_share, recorded.base.plain_share) == (1.0, 0.5)

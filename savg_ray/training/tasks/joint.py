@@ -18,7 +18,8 @@ from savg_ray.networks.mm_unet import MMUNet
 from savg_ray.networks.unet_config import MMUNetConfig
 from savg_ray.presets import validated
 from savg_ray.sampling.config import BaseModelConfig
-from savg_ray.sampling.sound_form import colour_gains, diffusion_sound
+from savg_ray.sampling.small_pictures import small_pictures
+from savg_ray.sampling.sound_form import colour_gains, diffusion_sound, place_colour
 from savg_ray.training.clip_dataset import (
     LabelledClip,
     Mirror,
@@ -28,7 +29,6 @@ from savg_ray.training.clip_dataset import (
     spread,
 )
 from savg_ray.training.draws import Draw, batch_noise, draws_of
-from savg_ray.training.pictures import resized
 from savg_ray.training.sampled_clips import SampledClips, clip_scoring
 from savg_ray.training.task import Batch
 from savg_ray.training.tasks.network_keys import check_network_keys
@@ -207,11 +207,8 @@ class JointTask:
                 f"{wanted[0]} at {wanted[1]:g} and {wanted[2]} at {wanted[3]}; build the data anew, "
                 "or change task.n_frames, fps, n_samples and rate_hz",
             )
-        frames = resized(clip.frames, settings.picture_height_px, settings.width_px, settings.antialias)
-        frames = frames[:, settings.first_row : settings.first_row + settings.height_px]
-        return LabelledClip(
-            clip.id, np.ascontiguousarray(frames), clip.fps, clip.waveform, clip.rate_hz, clip.labels[:0]
-        )
+        frames = small_pictures(clip.frames, settings, settings.antialias)
+        return LabelledClip(clip.id, frames, clip.fps, clip.waveform, clip.rate_hz, clip.labels[:0])
 
 
 def make_task(settings: dict[str, Any], data: Path) -> JointTask:
@@ -228,5 +225,4 @@ def _pictures(batch: Batch) -> torch.Tensor:
     video = batch["video"].float() / 127.5 - 1
     if "places" not in batch:
         return video
-    rows = batch["places"][:, :, None, None].expand(-1, -1, 1, video.shape[3], -1)
-    return torch.cat((video, rows), dim=2)
+    return torch.cat((video, place_colour(batch["places"], video.shape[3])), dim=2)

@@ -1,6 +1,5 @@
 """The super-resolution network as a task of training."""
 
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,9 +12,9 @@ from torch import nn
 
 from savg_ray.diffusion.losses import clean_loss, mm_loss, sr_loss
 from savg_ray.diffusion.schedules import diffusion_tables
-from savg_ray.errors import ClipError
 from savg_ray.files import written_at_once
-from savg_ray.media.reader import read_clip
+from savg_ray.media.pictures import resized
+from savg_ray.media.reader import read_picture
 from savg_ray.networks.sr_unet import SRUNet
 from savg_ray.networks.unet_config import SRUNetConfig
 from savg_ray.presets import validated
@@ -26,7 +25,6 @@ from savg_ray.sampling.upsampler import SCALE, Upsampler, upsampled_rows
 from savg_ray.training.clip_dataset import clip_paths, spread
 from savg_ray.training.degradations import Degradations, degraded
 from savg_ray.training.draws import Draw, batch_noise, draws_of
-from savg_ray.training.pictures import resized
 from savg_ray.training.task import Batch
 from savg_ray.training.tasks.network_keys import check_network_keys
 
@@ -221,12 +219,9 @@ class SuperResolutionTask:
     def _pair(self, video: Path, draw: Draw) -> tuple[np.ndarray, np.ndarray]:
         """A frame, uint8 (H, W, 3), and its small version, of the rows that are upsampled."""
         settings = self.settings
-        frames = read_clip(video).frames
-        if not len(frames):
-            raise ClipError("no_frames", f"{video} has no frames; remove it")
-        number = int(draw.generator("frame").integers(len(frames)))
+        frame = read_picture(video, lambda n: int(draw.generator("frame").integers(n)))
         height, width = settings.height_px, settings.width_px
-        picture = resized(frames[number : number + 1], height, width, settings.antialias)
+        picture = resized(frame[None], height, width, settings.antialias)
         small = resized(picture, height // SCALE, width // SCALE, settings.antialias)
         return picture[0, self._rows], small[0, self._small_rows]
 
@@ -235,7 +230,7 @@ class SuperResolutionTask:
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Held-out pictures, upsampled by the network and by bicubic interpolation."""
         whole = self.settings.sampling.model_copy(update={"rows": "all"})
-        upsampler = Upsampler(network, whole, nullcontext(), Parts(_FRAMES_AT_A_TIME))
+        upsampler = Upsampler(network, whole, Parts(_FRAMES_AT_A_TIME))
         low_res = np.stack([small.transpose(2, 0, 1) for _, small in pairs])[:, None].astype(np.float32) / 127.5 - 1
         sampled = upsampler(low_res, [ClipSeeds(0, place) for place in range(len(pairs))])[:, 0]
         bicubic = [resized(small[None], *picture.shape[:2])[0] for picture, small in pairs]

@@ -19,6 +19,7 @@ from savg_ray.training.draws import Draw
 from savg_ray.training.examples import stacked
 from savg_ray.training.tasks import audio_features, make_task, video_features
 from savg_ray.weights.load import load_strict
+from tests.training.tasks.on_a_made_up_gpu import losses_on_a_made_up_gpu
 
 N_CLIPS = 4
 SETTINGS = {"validation_clips": N_CLIPS}
@@ -136,3 +137,9 @@ def test_presets(data, name):
     assert config.preset == name
     with pytest.raises(UserError, match="validation_clips"):
         make_task(config, data)
+
+
+@MAKERS
+def test_losses_on_a_gpu_mix_no_devices(data, make):
+    losses = losses_on_a_made_up_gpu(make(SETTINGS, data))
+    assert losses and {value.device.type for value in losses.values()} == {"cuda"}

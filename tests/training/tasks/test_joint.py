@@ -5,18 +5,19 @@ import pytest
 import torch
 
 from savg_ray.errors import ClipError, UserError
+from savg_ray.media.pictures import resized
 from savg_ray.media.reader import read_clip
 from savg_ray.training.clip_dataset import is_mirrored
 from savg_ray.training.config import PRESETS, load_training_config
 from savg_ray.training.draws import Draw
 from savg_ray.training.examples import stacked
-from savg_ray.training.pictures import resized
 from savg_ray.training.tasks import joint
 from savg_ray.training.tasks.joint import make_task
 from savg_ray.weights.fill import fill_deterministic
 from tests.diffusion.goldens import golden
 from tests.networks.unet_golden import filled, golden_config
 from tests.training.tasks.diffusion_clips import N_FRAMES, N_SAMPLES, RATE_HZ, SIDE_PX, make_data, write_clip
+from tests.training.tasks.on_a_made_up_gpu import losses_on_a_made_up_gpu
 
 NETWORK = {
     "video_patch": 8,
@@ -256,6 +257,11 @@ def test_clips_of_another_form_are_named(data, tmp_path):
         ({"pad_to_px": 63}, "pad_to_px 63 does not add as many rows above as below to height_px 40"),
         ({"pad_to_px": 38}, "pad_to_px 38 does not add"),
         ({"sound_gain": 0}, "key 'sound_gain'"),
+        (
+            {"network": {**NETWORK, "video_size": [4, 3, 40, 64]}},
+            "network.video_size says what n_frames, height_px and width_px beside network say; set those",
+        ),
+        ({"network": {**NETWORK, "audio_size": "2,99"}}, "network.audio_size says what n_samples beside network say"),
         ({"network": {**NETWORK, "width": 3}}, "knows no setting called width"),
         ({"network": {**NETWORK, "dropout": 0.1}}, "task.network.dropout is 0.1 and task.dropout 0.0, but they are"),
         ({"network": {**NETWORK, "use_checkpoint": True}}, "task.network.use_checkpoint is True and task.recompute"),
@@ -270,3 +276,8 @@ def test_clips_of_another_form_are_named(data, tmp_path):
 def test_bad_settings_are_refused(task, changes, message):
     with pytest.raises(UserError, match=message):
         task(**changes)
+
+
+def test_losses_on_a_gpu_mix_no_devices(task):
+    losses = losses_on_a_made_up_gpu(task())
+    assert losses and {value.device.type for value in losses.values()} == {"cuda"}

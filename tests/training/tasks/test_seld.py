@@ -21,6 +21,7 @@ from savg_ray.training.tasks.seld import SeldSettings, make_task
 from savg_ray.weights.load import load_strict
 from tests.media.files import write_media
 from tests.toys import check_manifest, golden_json
+from tests.training.tasks.on_a_made_up_gpu import losses_on_a_made_up_gpu
 
 RATE_HZ = 16000
 VIEW = View(256, 144)
@@ -292,3 +293,8 @@ def test_a_bad_held_out_clip_ends_validation_in_a_sentence(bad, tmp_path):
     (bad / "metadata_eval" / "held.csv").write_text("3,8,10,20\n")
     with pytest.raises(UserError, match="class id 8"):
         make_task({}, bad).validate(KnowsTones().eval(), tmp_path)
+
+
+def test_losses_on_a_gpu_mix_no_devices(data):
+    losses = losses_on_a_made_up_gpu(make_task({}, data))
+    assert losses and {value.device.type for value in losses.values()} == {"cuda"}

@@ -4,16 +4,17 @@ import pytest
 import torch
 
 from savg_ray.errors import UserError
+from savg_ray.media.pictures import resized
 from savg_ray.training.config import PRESETS, load_training_config
 from savg_ray.training.draws import Draw
 from savg_ray.training.examples import stacked
-from savg_ray.training.pictures import resized
 from savg_ray.training.tasks import sr
 from savg_ray.training.tasks.sr import make_task
 from savg_ray.weights.fill import fill_deterministic
 from tests.diffusion.goldens import golden
 from tests.networks.unet_golden import filled, golden_config
 from tests.training.tasks.diffusion_clips import make_data
+from tests.training.tasks.on_a_made_up_gpu import losses_on_a_made_up_gpu
 
 NETWORK = {
     "patch": 4,
@@ -201,3 +202,8 @@ def test_the_official_recipe(data):
 def test_bad_settings_are_refused(task, changes, message):
     with pytest.raises(UserError, match=message):
         task(**changes)
+
+
+def test_losses_on_a_gpu_mix_no_devices(task):
+    losses = losses_on_a_made_up_gpu(task())
+    assert losses and {value.device.type for value in losses.values()} == {"cuda"}

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from savg_ray.training.pictures import resized
+from savg_ray.media.pictures import resized
 
 
 @pytest.mark.parametrize(
