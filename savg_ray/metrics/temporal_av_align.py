@@ -1,8 +1,7 @@
 """Temporal AV-Align: do sounds begin when the picture moves?
 
-OpenCV and librosa load on first use. librosa compiles parts of itself the first time it runs on a machine (10 to 20 s
-on one core, then kept on disk) and takes about 3 s in each new process, so a worker should hear one second of noise
-before its first clip.
+OpenCV and librosa load on first use, librosa slowly (`ready_librosa`), so that a worker should score one second of
+noise before its first clip.
 """
 
 import itertools
@@ -12,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from savg_ray.errors import ClipError, UserError
+from savg_ray.media.ready_librosa import ready_librosa
 from savg_ray.metrics.feature_state import keyed_numbers
 from savg_ray.metrics.intervals import bootstrap_mean
 from savg_ray.metrics.result import Result
@@ -98,8 +98,6 @@ def audio_onsets(waveform: np.ndarray, rate_hz: float) -> np.ndarray:
     The channels' mean at 22050 Hz, librosa's spectral-flux onset strength and peak picking with their defaults.
     A silent clip has no onset. Raises ClipError ``no_audio`` or ``bad_waveform``.
     """
-    import librosa
-
     waveform = np.asarray(waveform)
     if waveform.ndim != 2 or not np.issubdtype(waveform.dtype, np.floating):
         raise ClipError(
@@ -111,6 +109,7 @@ def audio_onsets(waveform: np.ndarray, rate_hz: float) -> np.ndarray:
         raise ClipError("no_audio", "The clip's sound has no samples; write the clip again with its sound.")
     if not np.isfinite(waveform).all():
         raise ClipError("bad_waveform", "The clip's sound holds NaN or infinite samples; write the clip again.")
+    librosa = ready_librosa()
     mono = waveform.astype(np.float32, copy=False).mean(axis=0)
     mono = librosa.resample(mono, orig_sr=rate_hz, target_sr=_ONSET_RATE_HZ, res_type="soxr_hq")
     strength = librosa.onset.onset_strength(y=mono, sr=_ONSET_RATE_HZ)

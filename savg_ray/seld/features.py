@@ -1,9 +1,9 @@
 """Spectrogram features of stereo sound: two amplitudes and the phase between them."""
 
-import librosa
 import numpy as np
 
 from savg_ray.errors import ClipError
+from savg_ray.media.ready_librosa import ready_librosa
 
 RATE_HZ = 16000
 HOP = 160
@@ -39,7 +39,7 @@ def stereo_features(waveform: np.ndarray, *, center: bool) -> np.ndarray:
         raise ClipError("too_short", f"SELD needs at least {HOP} samples at 16 kHz, got {waveform.shape[1]}")
     if not center:
         waveform = np.pad(waveform, ((0, 0), (_LEAD, 0)))
-    spectrum = librosa.stft(waveform, n_fft=_N_FFT, hop_length=HOP, center=center)
+    spectrum = ready_librosa().stft(waveform, n_fft=_N_FFT, hop_length=HOP, center=center)
     phase = np.angle(spectrum[1]) - np.angle(spectrum[0])
     phase[phase < 0] += np.float32(2 * np.pi)
     return np.concatenate([np.abs(spectrum), phase[None]])

@@ -20,7 +20,7 @@ class TemporalStage(ModelStage):
         self.one_to_one = one_to_one
 
     def load(self, device: str) -> None:
-        """Score a second of noise: librosa compiles at its first use, and the first clip should not wait for it."""
+        """Score a second of noise: librosa is slow at its first use, and the first clip should not wait for it."""
         rng = np.random.Generator(np.random.PCG64(0))
         frames = rng.integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
         temporal_av_align(frames, 4.0, rng.standard_normal((2, 16000)).astype(np.float32), 16000)

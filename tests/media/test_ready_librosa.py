@@ -1,0 +1,79 @@
+import random
+import subprocess
+import sys
+import threading
+import time
+
+import numba
+import pytest
+
+from savg_ray.media import ready_librosa as module
+from savg_ray.media.ready_librosa import one_at_a_time, ready_librosa
+
+ONSETS = """
+import numpy as np
+from savg_ray.metrics.temporal_av_align import audio_onsets
+print(len(audio_onsets(np.random.default_rng(0).standard_normal((2, 16000)).astype(np.float32), 16000)))
+"""
+
+
+def test_librosa_is_ready_and_numba_keeps_to_its_own_folder():
+    before = numba.config.CACHE_DIR
+    assert ready_librosa().__name__ == "librosa"
+    assert before == numba.config.CACHE_DIR
+
+
+def test_the_folder_is_filled_by_one_at_a_time_and_used_by_all(tmp_path):
+    folder, inside, seen = tmp_path / "code", [], []
+
+    def fill():
+        inside.append(1)
+        filled = (folder / "code.bin").exists()
+        seen.append((filled, len(inside)))
+        time.sleep(0.05)
+        (folder / "code.bin").touch()
+        inside.pop()
+
+    threads = [threading.Thread(target=one_at_a_time, args=(folder, fill)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [filled for filled, _ in seen] == [False, True, True, True]
+    assert seen[0] == (False, 1)
+    assert (folder / "complete").exists()
+
+
+def test_what_a_killed_process_left_is_thrown_away(tmp_path):
+    folder = tmp_path / "code"
+
+    def dies():
+        (folder / "half.bin").touch()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        one_at_a_time(folder, dies)
+    assert (folder / "half.bin").exists() and not (folder / "complete").exists()
+    one_at_a_time(folder, lambda: (folder / "whole.bin").touch())
+    assert sorted(path.name for path in folder.iterdir()) == ["complete", "whole.bin"]
+
+
+def test_a_home_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert "savg_ray_compiled" in str(module._root(""))
+    assert str(module._root(str(tmp_path))) == str(tmp_path)
+
+
+@pytest.mark.slow
+def test_processes_that_start_one_after_another_leave_nothing_that_crashes(tmp_path, monkeypatch):
+    """Left to itself, numba's cache of librosa then crashes all later processes, often in the first round."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    order = random.Random(0)
+    processes = []
+    for _ in range(5):
+        processes.append(subprocess.Popen([sys.executable, "-c", ONSETS], stdout=subprocess.PIPE, text=True))
+        time.sleep(2 * order.random())
+    later = [subprocess.Popen([sys.executable, "-c", ONSETS], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    printed = [process.communicate(timeout=300)[0] for process in (*processes, *later)]
+    assert len(set(printed)) == 1 and printed[0].strip() == "5"
