@@ -17,7 +17,7 @@ from savg_ray.errors import ClipError, UserError
 from savg_ray.files import written_at_once
 
 # Raise when the same recording and configuration give other clips.
-BUILD_VERSION = 1
+BUILD_VERSION = 2
 
 
 @dataclass(frozen=True)

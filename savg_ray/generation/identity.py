@@ -6,7 +6,7 @@ import json
 from savg_ray.weights.choose import ResolvedWeights
 
 # Raise when the same weights, configuration and seed give another clip.
-SAMPLING_VERSION = 1
+SAMPLING_VERSION = 2
 
 
 def clip_id(seed: int, index: int) -> str:

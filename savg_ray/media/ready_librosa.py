@@ -50,11 +50,11 @@ def one_at_a_time(folder: Path, fill: Callable[[], None]) -> None:
     """
     complete = folder / "complete"
     if not complete.exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
             if not complete.exists():
                 # What a killed process left may not fit together.
-                shutil.rmtree(folder)
+                shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir()
                 fill()
                 complete.touch()

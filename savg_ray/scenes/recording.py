@@ -9,6 +9,7 @@ import numpy as np
 import soundfile
 
 from savg_ray.files import written_at_once
+from savg_ray.media.writer import SAME_BYTES
 from savg_ray.scenes.roster import recording_name
 from savg_ray.scenes.script import FPS, RATE_HZ, Scene
 from savg_ray.scenes.sounds.sound_field import render_sound
@@ -109,7 +110,7 @@ def _write_video(path: Path, duration_s: float, painter: Painter, width_px: int)
         # One thread: how many there are would decide the bytes.
         stream.codec_context.thread_count = 1
         between = str(math.ceil(_SECONDS_BETWEEN_KEYFRAMES * FPS))
-        stream.options = {"crf": _CRF, "preset": "veryfast", "g": between, "keyint_min": between}
+        stream.options = {"crf": _CRF, "preset": "veryfast", "g": between, "keyint_min": between, **SAME_BYTES}
         for number in range(math.ceil(duration_s * FPS)):
             picture = painter.paint(float(number / FPS))
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))

@@ -8,11 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from savg_ray.errors import UserError
 from savg_ray.files import written_at_once
 
-SCENES_VERSION = 1
+SCENES_VERSION = 2
 """Raise when the same settings give other recordings."""
 
 SMALLEST_WIDTH_PX = 128
-"""Smaller pictures, two macroblocks high, were seen to come out of x264 (core 165) in other bytes now and then."""
+"""In smaller pictures people are a few pixels wide."""
 
 SETTINGS_FILE = "scenes.json"
 _OPTIONS = {"minutes": "--minutes", "seed": "--seed", "width_px": "--size"}

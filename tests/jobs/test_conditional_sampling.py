@@ -15,7 +15,6 @@ from tests.sampling.tiny import write_tiny
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
-    # Pictures of 64: those two macroblocks high come out of x264 in other bytes now and then.
     return write_tiny(tmp_path_factory.mktemp("config"), height_px=16, width_px=16, n_samples=400)
 
 

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -67,3 +71,27 @@ def test_no_other_sound_is_cut(tmp_path, audio_codec):
 def test_aac_without_a_duration_is_read_to_its_last_block(tmp_path):
     path = write_media(tmp_path / "a.mkv", FRAMES, panned(noise(80000)), codec="aac", file_format="matroska")
     assert 80000 <= read_clip(path).waveform.shape[1] <= 80896 + 1024
+
+
+WRITES = """
+import sys
+from pathlib import Path
+import numpy as np
+from savg_ray.clips import Clip
+from savg_ray.media.writer import write_clip
+noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+frames = np.stack([np.roll(np.tile(noise, (4, 8, 1))[:240, :480], 3 * i, axis=1) for i in range(6)])
+write_clip(Path(sys.argv[1]), Clip("a", frames, 4.0, np.zeros((2, 24000), np.float32), 16000))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc alone fills memory on request")
+def test_bytes_do_not_depend_on_what_memory_held_before(tmp_path):
+    """With x264's macroblock tree they do, in pictures whose rows are no multiple of 16 macroblocks."""
+    contents = set()
+    for filled_with in ("0", "1"):
+        path = tmp_path / f"{filled_with}.mp4"
+        environment = {**os.environ, "MALLOC_PERTURB_": filled_with}
+        subprocess.run([sys.executable, "-c", WRITES, str(path)], env=environment, check=True)
+        contents.add(path.read_bytes())
+    assert len(contents) == 1

@@ -139,7 +139,6 @@ def make(tmp_path):
 
 @pytest.fixture
 def given(tmp_path):
-    # Pictures two macroblocks high come out of x264 in other bytes now and then.
     sizes = [(4, 64, 4.0), (12, 128, 10.0)]
     paths = [tmp_path / "given" / f"{i}.mp4" for i in range(len(sizes))]
     paths[0].parent.mkdir()
