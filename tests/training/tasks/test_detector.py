@@ -110,7 +110,7 @@ def test_a_few_steps_lower_the_loss(task):
     optimiser = torch.optim.AdamW(network.parameters(), 5e-3)
     batch = stacked([task.example(i % len(task), Draw(0, i, 0)) for i in range(4)])
     losses = []
-    for _ in range(12):
+    for _ in range(18):
         values = task.loss(network, batch)
         optimiser.zero_grad()
         values["loss"].backward()
