@@ -1,4 +1,4 @@
-"""Files that are there as a whole or not at all, and their digests."""
+"""Files that are there as a whole or not at all, their digests, and where what is kept for later runs lies."""
 
 import errno
 import hashlib
@@ -6,6 +6,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+
+def user_cache() -> Path:
+    """The package's folder in the user's cache folder; it may not exist yet."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "savg_ray"
 
 
 def part_path(path: Path) -> Path:

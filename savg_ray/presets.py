@@ -2,6 +2,7 @@
 
 import difflib
 import typing
+from collections.abc import Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar
@@ -79,20 +80,20 @@ def _first_complaint(error: ValidationError, model: type[BaseModel], source: Pat
     problem = error.errors()[0]
     key = ".".join(str(part) for part in problem["loc"] if part != "[key]")
     if problem["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(str(problem["loc"][-1]), sorted(_all_keys(model)), n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"the keys are {', '.join(model.model_fields)}."
+        keys = list(_section(model, problem["loc"][:-1]).model_fields)
+        close = difflib.get_close_matches(str(problem["loc"][-1]), keys, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"the keys are {', '.join(keys)}."
         return f"{source}: unknown key {key!r}; {hint}"
     where = f"key {key!r}: " if key else ""
     return f"{source}: {where}{problem['msg'].removeprefix('Value error, ')}."
 
 
-def _all_keys(model: type[BaseModel]) -> set[str]:
-    """The keys of a model and of the models inside it."""
-    keys = set(model.model_fields)
-    for field in model.model_fields.values():
-        for inner in _models_in(field.annotation):
-            keys |= _all_keys(inner)
-    return keys
+def _section(model: type[BaseModel], path: Sequence[int | str]) -> type[BaseModel]:
+    """The model inside a model that a path leads to; names and numbers of entries on the way lead no further."""
+    for part in path:
+        field = model.model_fields.get(str(part))
+        model = next(iter(_models_in(field.annotation) if field else []), model)
+    return model
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

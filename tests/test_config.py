@@ -46,6 +46,8 @@ def test_a_file_is_laid_over_the_preset(tmp_path):
 def test_mistakes_are_one_sentence_that_names_the_key(tmp_path):
     assert "savg, savgbench-official" in refusal("savgbench")
     assert "unknown key 'precison'; did you mean 'precision'?" in refusal("savg", overriding(tmp_path, "precison: x"))
+    pool = refusal("savg", overriding(tmp_path, "pools: {decode: {size: 1, precison: 0}}"))
+    assert "unknown key 'pools.decode.precison'; the keys are size," in pool
     assert "'precision'" in refusal("savg", overriding(tmp_path, "precision: float16"))
     assert "'pools.decode.size'" in refusal("savg", overriding(tmp_path, "pools: {decode: {size: 0}}"))
     assert "'pools.dekode'" in refusal("savg", overriding(tmp_path, "pools: {dekode: {size: 1}}"))

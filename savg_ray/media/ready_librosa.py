@@ -18,6 +18,8 @@ from types import ModuleType
 import numpy as np
 from filelock import FileLock
 
+from savg_ray.files import user_cache
+
 _SECONDS_OF_NOISE = 1
 _RATE_HZ = 22050
 
@@ -29,6 +31,8 @@ def ready_librosa() -> ModuleType:
     import librosa
     import numba
 
+    folder = _root(numba.config.CACHE_DIR) / f"librosa_{_digest(librosa.__version__, numba.__version__)}"
+
     def compile_or_load() -> None:
         before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
         try:
@@ -36,7 +40,6 @@ def ready_librosa() -> ModuleType:
         finally:
             numba.config.CACHE_DIR = before
 
-    folder = _root(numba.config.CACHE_DIR) / f"librosa_{_digest(librosa.__version__, numba.__version__)}"
     one_at_a_time(folder, compile_or_load)
     return librosa
 
@@ -65,7 +68,7 @@ def one_at_a_time(folder: Path, fill: Callable[[], None]) -> None:
 def _root(numba_folder: str) -> Path:
     if numba_folder:
         return Path(numba_folder)
-    root = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "savg_ray" / "compiled"
+    root = user_cache() / "compiled"
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError:

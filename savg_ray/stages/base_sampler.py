@@ -57,14 +57,17 @@ class BaseSamplerStage(Stage):
 
     def __call__(self, batch: Batch) -> Batch:
         """Sample every row that asks for it."""
-        n = batch_length(batch)
         # Without steps of its own a clip is made by its whole batch: there is no smaller batch to try.
         done, failed = asked_outcomes(batch, self.name, self._run, split=self.config.per_clip)
-        made = picture_columns(done, n, self.config) | sound_columns(done, n, self.config)
-        return with_errors({**batch, **made, **self._effort(done, n)}, failed)
+        n = batch_length(batch)
+        kept = {key: column for key, column in batch.items() if key not in self.drops}
+        return with_errors({**kept, **self._made_columns(done, n), **self._effort(done, n)}, failed)
 
     def _run(self, rows: list[Row]) -> list[BaseClip]:
         return self._sampler(seeds_of(rows))
+
+    def _made_columns(self, done: dict[int, BaseClip], n: int) -> Batch:
+        return picture_columns(done, n, self.config) | sound_columns(done, n, self.config)
 
     def _effort(self, done: dict[int, BaseClip], n: int) -> Batch:
         return {

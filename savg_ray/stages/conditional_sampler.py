@@ -9,9 +9,9 @@ from savg_ray.sampling.conditional import ConditionalSampler
 from savg_ray.sampling.config import BaseConfig, ConditionalConfig
 from savg_ray.sampling.parts import Parts
 from savg_ray.stages.base_sampler import BaseSamplerStage, picture_columns, seeds_of, sound_columns
-from savg_ray.stages.batch import Batch, batch_length
+from savg_ray.stages.batch import Batch
 from savg_ray.stages.network_stage import Precision
-from savg_ray.stages.stage import Row, asked_outcomes, with_errors
+from savg_ray.stages.stage import Row
 from savg_ray.weights.choose import ResolvedWeights
 
 
@@ -44,21 +44,14 @@ class _ConditionalStage(BaseSamplerStage):
         # Guided clips are solved one by one.
         return super()._make_parts(place) if self.conditional.guidance_scale == 0 else Parts(1)
 
-    def _without_dropped(self, batch: Batch) -> Batch:
-        return {key: column for key, column in batch.items() if key not in self.drops}
-
 
 class SoundSamplerStage(_ConditionalStage):
     """Adds to ``given_pictures`` their ``waveform`` float32 (2, L), ``rate_hz``, ``nfe`` and ``making_notes``."""
 
     reads = ("given_pictures",)
 
-    def __call__(self, batch: Batch) -> Batch:
-        """Sample every row that asks for it."""
-        done, failed = asked_outcomes(batch, self.name, self._run)
-        n = batch_length(batch)
-        out = {**self._without_dropped(batch), **sound_columns(done, n, self.config), **self._effort(done, n)}
-        return with_errors(out, failed)
+    def _made_columns(self, done: dict[int, BaseClip], n: int) -> Batch:
+        return sound_columns(done, n, self.config)
 
     def _run(self, rows: list[Row]) -> list[BaseClip]:
         return self._sampler.sound_for(np.stack([row["given_pictures"] for row in rows]), seeds_of(rows))
@@ -72,12 +65,8 @@ class PictureSamplerStage(_ConditionalStage):
 
     reads = ("waveform",)
 
-    def __call__(self, batch: Batch) -> Batch:
-        """Sample every row that asks for it."""
-        done, failed = asked_outcomes(batch, self.name, self._run)
-        n = batch_length(batch)
-        out = {**self._without_dropped(batch), **picture_columns(done, n, self.config), **self._effort(done, n)}
-        return with_errors(out, failed)
+    def _made_columns(self, done: dict[int, BaseClip], n: int) -> Batch:
+        return picture_columns(done, n, self.config)
 
     def _run(self, rows: list[Row]) -> list[BaseClip]:
         return self._sampler.pictures_for(np.stack([row["waveform"] for row in rows]), seeds_of(rows))

@@ -8,6 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from savg_ray.errors import UserError
+from savg_ray.files import user_cache
 from savg_ray.weights.archive import extract_member
 from savg_ray.weights.checksums import RECORD_NAME, Digest, digest, read_record, record
 from savg_ray.weights.download import RETRY_DELAYS_S, DownloadError, Report, download, forget
@@ -19,8 +20,7 @@ def default_root() -> Path:
     named = os.environ.get("SAVG_WEIGHTS_DIR")
     if named:
         return Path(named).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser() / "savg_ray" / "weights"
+    return user_cache() / "weights"
 
 
 @dataclass(frozen=True)
