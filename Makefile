@@ -9,10 +9,11 @@ INSTALL := $(BIN)/uv pip install --quiet --python .venv
 demo: .venv/installed
 	$(BIN)/savg run --preset laptop --n 8 --out demo --cache demo/cache
 
+# pytest-xdist waits for ever when a test has crashed several of its processes.
 test: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --max-worker-restart 0
 
 # On a machine with a GPU.
 test-gpu: .venv/installed

@@ -2,7 +2,8 @@
 
 librosa compiles parts of itself while it is imported, and numba keeps them on disk. Processes that do so at once may
 leave halves of each other's code there, and then every later process crashes. So the code lies in a folder of ours,
-and until it is complete, those that need it wait for each other.
+and until it is complete, those that need it wait for each other. Each installation of librosa has a folder of its
+own: numba would not take what was compiled for another, and nobody would wait for what it compiles instead.
 """
 
 import hashlib
@@ -31,7 +32,8 @@ def ready_librosa() -> ModuleType:
     import librosa
     import numba
 
-    folder = _root(numba.config.CACHE_DIR) / f"librosa_{_digest(librosa.__version__, numba.__version__)}"
+    installed = Path(librosa.__file__).parent
+    folder = _root(numba.config.CACHE_DIR) / f"librosa_{digest(installed, librosa.__version__, numba.__version__)}"
 
     def compile_or_load() -> None:
         before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
@@ -76,12 +78,22 @@ def _root(numba_folder: str) -> Path:
     return root
 
 
-def _digest(*versions: str) -> str:
-    """Of all that machine code depends on; nodes that share a home may have other processors."""
+def digest(installed: Path, *versions: str) -> str:
+    """Of all that numba tells one file of machine code from another by, in hex.
+
+    Nodes that share a home may have other processors, and one node several environments: numba looks at the place of
+    a source file, at its time and at its size.
+
+    Args:
+        installed: folder of the package's sources.
+        versions: of what else the code depends on.
+    """
     import llvmlite.binding
 
     cpu = (llvmlite.binding.get_host_cpu_name(), str(sorted(llvmlite.binding.get_host_cpu_features().items())))
-    everything = "/".join((*versions, llvmlite.__version__, sys.version, *cpu))
+    sources = ((str(path), path.stat()) for path in sorted(installed.rglob("*.py")))
+    stamps = (f"{path} {stat.st_mtime_ns} {stat.st_size}" for path, stat in sources)
+    everything = "\n".join((*versions, llvmlite.__version__, sys.version, *cpu, *stamps))
     return hashlib.sha256(everything.encode()).hexdigest()[:16]
 
 
