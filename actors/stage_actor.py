@@ -1,4 +1,8 @@
-"""What every actor does: pin a stage to its device, load it, map batches, and report its health."""
+"""What every actor does: pin a stage to its device, load it, map batches, and report its health.
+
+A worker that dies is started again, and gets its batch again. What kills it every time ends: a stage that cannot be
+loaded ends the run, a clip that cannot be computed fails alone.
+"""
 
 import logging
 import time
@@ -7,9 +11,14 @@ from typing import ClassVar
 import ray
 from ray.util.metrics import Counter, Histogram
 
-from savg_ray.stages.batch import Batch, batch_length
+from actors.attempts import attempt, deaths_at
+from savg_ray.errors import ClipError, UserError
+from savg_ray.stages.batch import Batch, batch_length, joined, row_batches
 from savg_ray.stages.sequential import use_one_thread
-from savg_ray.stages.stage import Stage
+from savg_ray.stages.stage import Stage, with_errors
+
+_MOST_DEATHS_LOADING = 3
+_MOST_DEATHS_AT_A_CLIP = 2
 
 
 class StageActor:
@@ -31,7 +40,7 @@ class StageActor:
         use_one_thread()
         self._stage = stage
         self._stage.memory_share = gpu_share_of_worker()
-        self._stage.load("cuda" if ray.get_gpu_ids() else "cpu")
+        self._load()
         tags = {"stage": stage.name}
         self._clips = Counter("savg_clips", "Clips seen by a stage.", tag_keys=("stage",))
         self._errors = Counter("savg_clip_errors", "Clips that failed in a stage.", tag_keys=("stage", "reason"))
@@ -45,13 +54,44 @@ class StageActor:
         """Map one batch."""
         started = time.monotonic()
         before = list(batch.get("reason", [""] * batch_length(batch)))
-        out = self._stage(batch)
+        out = self._survivable(batch)
         self._seconds.observe(time.monotonic() - started)
         self._clips.inc(batch_length(batch))
         for reason, earlier in zip(out["reason"], before, strict=True):
             if reason and not earlier:
                 self._errors.inc(1, {"reason": reason})
         return out
+
+    def _load(self) -> None:
+        what = ("load", ray.get_runtime_context().get_actor_id())
+        deaths = deaths_at(*what)
+        if deaths >= _MOST_DEATHS_LOADING:
+            name = self._stage.name
+            raise UserError(
+                f"A worker of the stage {name} died {deaths} times while it was loaded, mostly for lack of memory; "
+                f"give it fewer workers (pools: {name}: size), or run with --runner sequential to see why it dies."
+            )
+        with attempt(*what):
+            self._stage.load("cuda" if ray.get_gpu_ids() else "cpu")
+
+    def _survivable(self, batch: Batch) -> Batch:
+        """The stage's answer; rows go one by one when a worker died at their batch, and fail when they kill again."""
+        what = (self._stage.name, *batch["path"])
+        deaths = deaths_at(*what)
+        if deaths and batch_length(batch) > 1 and self._stage.rows_stand_alone:
+            return joined([self._survivable(row) for row in row_batches(batch)])
+        if deaths >= _MOST_DEATHS_AT_A_CLIP:
+            batch = with_errors(batch, {i: self._killer(path, deaths) for i, path in enumerate(batch["path"])})
+            return self._stage(batch)
+        with attempt(*what):
+            return self._stage(batch)
+
+    def _killer(self, path: str, deaths: int) -> ClipError:
+        return ClipError(
+            "killed_worker",
+            f"{path}: {deaths} workers of the stage {self._stage.name} died at it, mostly for lack of memory; give "
+            "the stage fewer workers, or leave the clip out.",
+        )
 
 
 def gpu_share_of_worker() -> float:

@@ -21,12 +21,13 @@ def stream_on_ray(
         n_workers: how many actors; None for one a CPU.
 
     Raises:
-        UserError: the cluster has not so many CPUs.
+        UserError: the cluster has not so many CPUs, or Ray cannot go on.
     """
     # Imported here: a run without Ray must not need it.
     import pyarrow as pa
     import ray.data
 
+    from jobs.ray_errors import in_a_sentence
     from jobs.ray_stream import connect
 
     n_cpus = int(connect().cpus)
@@ -47,4 +48,5 @@ def stream_on_ray(
         compute=ray.data.ActorPoolStrategy(size=n_workers),
         num_cpus=1,
     )
-    yield from done.iter_batches(batch_size=None, batch_format="numpy")
+    with in_a_sentence():
+        yield from done.iter_batches(batch_size=None, batch_format="numpy")

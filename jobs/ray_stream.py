@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import ray
 import ray.data
 
 from jobs.pools import ACTORS, Resources
+from jobs.ray_errors import in_a_sentence
 from savg_ray.config import Pool
 from savg_ray.errors import UserError
 from savg_ray.stages.batch import Batch, batch_length
@@ -75,7 +75,7 @@ def run_on_ray(stages: list[Stage], batches: list[Batch], pools: dict[str, Pool]
         What comes out.
 
     Raises:
-        UserError: a stage cannot be loaded.
+        UserError: a stage cannot be loaded, or Ray cannot go on.
     """
     if not batches:
         return
@@ -94,14 +94,8 @@ def run_on_ray(stages: list[Stage], batches: list[Batch], pools: dict[str, Pool]
             num_cpus=pool.num_cpus,
             num_gpus=pool.num_gpus,
         )
-    try:
+    with in_a_sentence():
         yield from stream.iter_batches(batch_size=None, batch_format="numpy")
-    except ray.exceptions.RayError as error:
-        # A stage that cannot load (weights of another network, say) ends its actor, which tells why only in a text.
-        sentence = re.search(r"savg_ray\.errors\.UserError: (.+)", str(error))
-        if sentence is None:
-            raise
-        raise UserError(sentence.group(1)) from None
 
 
 def _arrow(column: Any) -> pa.Array:

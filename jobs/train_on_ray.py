@@ -11,6 +11,7 @@ from ray.train.torch import TorchTrainer
 
 from actors.trainer import StepsDone, Work, train_worker, validate_worker
 from jobs.progress import StreamProgress
+from jobs.ray_errors import could_not_go_on
 from jobs.ray_stream import connect
 from jobs.runner import Device
 from savg_ray.errors import ClipError, UserError
@@ -77,10 +78,9 @@ def train_on_ray(
         # This is how Ray Train answers Ctrl-C.
         raise KeyboardInterrupt from None
     except ray.train.TrainingFailedError as error:
-        for cause in _causes(error):
-            if isinstance(cause, UserError | ClipError):
-                raise UserError(str(cause)) from error
-        raise
+        causes = list(_causes(error))
+        ours = [str(cause) for cause in causes if isinstance(cause, UserError | ClipError)]
+        raise UserError(ours[0] if ours else could_not_go_on(causes[-1])) from error
 
 
 def _resources(use_gpu: bool) -> dict[str, float]:

@@ -48,6 +48,11 @@ class BaseSamplerStage(Stage):
         self.weights, self.config, self.precision = weights, config, precision
         self.clips_at_a_time = clips_at_a_time
 
+    @property
+    def rows_stand_alone(self) -> bool:
+        """Without steps of its own a clip is made by its whole batch."""
+        return self.config.per_clip
+
     def load(self, device: str) -> None:
         """Build the network, load its weights, and move it to the device."""
         place = torch.device(device)
@@ -57,8 +62,7 @@ class BaseSamplerStage(Stage):
 
     def __call__(self, batch: Batch) -> Batch:
         """Sample every row that asks for it."""
-        # Without steps of its own a clip is made by its whole batch: there is no smaller batch to try.
-        done, failed = asked_outcomes(batch, self.name, self._run, split=self.config.per_clip)
+        done, failed = asked_outcomes(batch, self.name, self._run, split=self.rows_stand_alone)
         n = batch_length(batch)
         kept = {key: column for key, column in batch.items() if key not in self.drops}
         return with_errors({**kept, **self._made_columns(done, n), **self._effort(done, n)}, failed)

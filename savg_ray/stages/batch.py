@@ -42,6 +42,23 @@ def stack_padded(arrays: Sequence[np.ndarray]) -> np.ndarray:
     return stacked
 
 
+def row_batches(batch: Batch) -> list[Batch]:
+    """Each row as a batch of its own."""
+    return [{name: column[i : i + 1] for name, column in batch.items()} for i in range(batch_length(batch))]
+
+
+def joined(rows: Sequence[Batch]) -> Batch:
+    """Batches of one row each as one batch; arrays of different sizes are zero-padded as in `stack_padded`."""
+    columns = {name: [row[name][0] for row in rows] for name in rows[0]}
+    return {name: _column(values) for name, values in columns.items()}
+
+
+def _column(values: Sequence[object]) -> np.ndarray:
+    if isinstance(values[0], str | bytes):
+        return object_column(values)
+    return stack_padded([np.asarray(value) for value in values])
+
+
 def batch_length(batch: Batch) -> int:
     """Number of rows."""
     return len(next(iter(batch.values())))

@@ -32,6 +32,11 @@ class Stage(ABC):
     memory_share: float = 1.0
     """The share of a GPU's memory that it may take; a worker with a share of a GPU says so before `load`."""
 
+    @property
+    def rows_stand_alone(self) -> bool:
+        """Whether a row's result is the same without the rest of its batch."""
+        return True
+
     @abstractmethod
     def load(self, device: str) -> None:
         """Get ready to work on ``device`` (``"cpu"`` or ``"cuda"``)."""

@@ -18,22 +18,28 @@ from savg_ray.stages.stage import ModelStage
 
 
 class Doubler(ModelStage):
-    """Doubles x. It kills its own process once at ``fatal``, and refuses to load when told so."""
+    """Doubles x. It kills its own process once at ``fatal`` or always at ``deadly``, and may fail to load."""
 
     name = "double"
     reads = ("x",)
 
-    def __init__(self, marker: Path, fatal: int = -1, refuse: bool = False) -> None:
-        self.marker, self.fatal, self.refuse = marker, fatal, refuse
+    def __init__(self, marker: Path, fatal: int = -1, deadly: int = -1, loading: str = "fine") -> None:
+        self.marker, self.fatal, self.deadly, self.loading = marker, fatal, deadly, loading
 
     def load(self, device):
-        if self.refuse:
+        if self.loading == "refused":
             raise UserError("weights.pt is not for this network; fetch the right file.")
+        if self.loading == "unforeseen":
+            raise KeyError("x")
+        if self.loading == "deadly":
+            os._exit(9)
 
     def run(self, rows):
         for row in rows:
             if row["x"] == self.fatal and not self.marker.exists():
                 self.marker.touch()
+                os._exit(9)
+            if row["x"] == self.deadly:
                 os._exit(9)
             if row["x"] < 0:
                 raise ClipError("negative", f"{row['path']} is negative.")
@@ -97,14 +103,23 @@ def test_every_row_comes_out_once_with_its_error_or_result(run):
     assert run(values, workers=2) == {f"{x}.mp4": 2 * x if x >= 0 else "negative" for x in values}
 
 
-def test_a_killed_worker_loses_nothing(run, tmp_path):
-    assert run(list(range(6)), fatal=3) == {f"{x}.mp4": 2 * x for x in range(6)}
+def test_a_killed_worker_loses_nothing_and_a_clip_that_kills_every_worker_fails_alone(run, tmp_path):
+    done = {f"{x}.mp4": 2 * x for x in range(6)}
+    assert run(list(range(6)), fatal=1, deadly=4) == done | {"4.mp4": "killed_worker"}
     assert (tmp_path / "marker").exists()
 
 
 def test_a_stage_that_cannot_load_is_one_sentence(run):
     with pytest.raises(UserError, match="not for this network; fetch the right file"):
-        run([1], refuse=True)
+        run([1], loading="refused")
+
+
+@pytest.mark.slow
+def test_a_stage_that_kills_its_worker_or_stumbles_while_it_loads_is_one_sentence(run):
+    with pytest.raises(UserError, match=r"the stage double died 3 times while it was loaded.*pools: double: size"):
+        run([1], loading="deadly")
+    with pytest.raises(UserError, match=r"could not go on \(.*KeyError: 'x'\)"):
+        run([1], loading="unforeseen")
 
 
 def test_nothing_to_do(run):

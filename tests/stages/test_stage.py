@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from savg_ray.errors import ClipError
-from savg_ray.stages.batch import decode, encode, object_column, stack_padded
+from savg_ray.stages.batch import decode, encode, joined, object_column, row_batches, stack_padded
 from savg_ray.stages.sequential import run_sequential
 from savg_ray.stages.stage import ModelStage, drop_at_last_reader
 
@@ -107,3 +107,16 @@ def test_arrays_survive_as_bytes(array):
     back = decode(encode(array))
     assert back.dtype == array.dtype
     np.testing.assert_array_equal(back, array)
+
+
+def test_rows_apart_and_joined_are_the_batch():
+    batch = batch_of(1, 2, 3) | {"frames": np.arange(12).reshape(3, 2, 2), "data": object_column([b"a", b"", b"c"])}
+    rows = row_batches(batch)
+    assert [row["path"][0] for row in rows] == ["1.mp4", "2.mp4", "3.mp4"]
+    again = joined(rows)
+    assert again.keys() == batch.keys()
+    for name, column in batch.items():
+        assert again[name].dtype == column.dtype and (again[name] == column).all()
+    rows[1]["frames"] = np.zeros((1, 3, 1), int)
+    assert joined(rows)["frames"].shape == (3, 3, 2)
+    assert joined(rows)["frames"][0].tolist() == [[0, 1], [2, 3], [0, 0]]
