@@ -15,20 +15,23 @@ from jobs.command import resumable, run_command
 def work(kind: str):
     with resumable("what was made stays") if kind == "resumable" else nullcontext():
         print("in", flush=True)
-        time.sleep(600)
+        time.sleep(60)
 
 run_command(work)
 """
 
 
 IMPORTING = """
-import time
+import signal, time
 from jobs.command import run_program
+
+# Where tests run in the background, interrupts are ignored, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def load():
     print("in", flush=True)
     try:
-        time.sleep(600)
+        time.sleep(60)
     except BaseException:
         pass
 

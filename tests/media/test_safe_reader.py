@@ -27,7 +27,7 @@ def test_crash_hang_and_error_cost_one_file_each(tmp_path):
     path = tmp_path / "a.mp4"
     write_clip(path, walker_clip("a", 2))
     started = time.monotonic()
-    with SafeReader(deadline_s=1.0) as reader:
+    with SafeReader(deadline_s=4.0) as reader:
         assert reader(read_clip, path).frames.shape == (20, 256, 256, 3)
         for read, reason in ((crash, "crashed"), (hang, "deadline"), (stumble, "undecodable")):
             with pytest.raises(ClipError) as caught:
@@ -39,4 +39,4 @@ def test_crash_hang_and_error_cost_one_file_each(tmp_path):
             reader(read_clip, Path("nowhere.mp4"))
         assert caught.value.reason == "missing"
         assert reader.cpu_s > 0
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 50
