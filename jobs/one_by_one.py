@@ -1,6 +1,5 @@
 """Streams of recordings: few, long, and each its worker's own."""
 
-import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,7 +27,7 @@ def stream_on_ray(
     import ray.data
 
     from jobs.ray_errors import in_a_sentence
-    from jobs.ray_stream import connect
+    from jobs.ray_stream import be_quiet_and_patient, connect
 
     n_cpus = int(connect().cpus)
     n_workers = min(n_workers or max(1, n_cpus), len(values))
@@ -37,8 +36,7 @@ def stream_on_ray(
             f"{n_workers} workers take a CPU each, but the cluster has {n_cpus}; lower workers, or run with --runner "
             "sequential."
         )
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    be_quiet_and_patient()
     # A block each: recordings take minutes, and a worker gets the next one as soon as it is free.
     rows = ray.data.from_arrow([pa.table({column: [value]}) for value in values])
     done = rows.map_batches(

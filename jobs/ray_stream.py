@@ -60,6 +60,17 @@ def _quiet_stderr() -> Iterator[None]:
         os.close(nowhere)
 
 
+def be_quiet_and_patient() -> None:
+    """Ray Data without bars of its own, and without its end of streams that give nothing for half an hour.
+
+    A clip of the official configuration takes longer on a CPU, and so does a long recording.
+    """
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.execution_no_progress_timeout_s = -1
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+
 def run_on_ray(stages: list[Stage], batches: list[Batch], pools: dict[str, Pool]) -> Iterator[Batch]:
     """Each batch through all stages, many at a time.
 
@@ -79,9 +90,7 @@ def run_on_ray(stages: list[Stage], batches: list[Batch], pools: dict[str, Pool]
     """
     if not batches:
         return
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    be_quiet_and_patient()
     size = max(batch_length(batch) for batch in batches)
     stream = ray.data.from_arrow([pa.table({name: _arrow(column) for name, column in b.items()}) for b in batches])
     for stage in stages:

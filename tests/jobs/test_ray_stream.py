@@ -103,7 +103,9 @@ def test_every_row_comes_out_once_with_its_error_or_result(run):
     assert run(values, workers=2) == {f"{x}.mp4": 2 * x if x >= 0 else "negative" for x in values}
 
 
-def test_a_killed_worker_loses_nothing_and_a_clip_that_kills_every_worker_fails_alone(run, tmp_path):
+def test_a_killed_worker_loses_nothing_and_a_clip_that_kills_every_worker_fails_alone(run, monkeypatch, tmp_path):
+    # Ray Data would end a stream that gives nothing for this long.
+    monkeypatch.setattr(ray.data.DataContext.get_current(), "execution_no_progress_timeout_s", 0.5)
     done = {f"{x}.mp4": 2 * x for x in range(6)}
     assert run(list(range(6)), fatal=1, deadly=4) == done | {"4.mp4": "killed_worker"}
     assert (tmp_path / "marker").exists()
