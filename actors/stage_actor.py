@@ -1,10 +1,11 @@
 """What every actor does: pin a stage to its device, load it, map batches, and report its health.
 
-A worker that dies is started again, and gets its batch again. What kills it every time ends: a stage that cannot be
-loaded ends the run, a clip that cannot be computed fails alone.
+A worker that dies is started again, and gets its batch again; one that has lost its GPU dies for that. What kills it
+every time ends: a stage that cannot be loaded ends the run, a clip that cannot be computed fails alone.
 """
 
 import logging
+import os
 import time
 from typing import ClassVar
 
@@ -12,10 +13,12 @@ import ray
 from ray.util.metrics import Counter, Histogram
 
 from actors.attempts import attempt, deaths_at
-from savg_ray.errors import ClipError, UserError
+from savg_ray.errors import ClipError, DeviceLost, UserError
 from savg_ray.stages.batch import Batch, batch_length, joined, row_batches
 from savg_ray.stages.sequential import use_one_thread
 from savg_ray.stages.stage import Stage, with_errors
+
+_logger = logging.getLogger(__name__)
 
 _MOST_DEATHS_LOADING = 3
 _MOST_DEATHS_AT_A_CLIP = 2
@@ -81,10 +84,15 @@ class StageActor:
         if deaths and batch_length(batch) > 1 and self._stage.rows_stand_alone:
             return joined([self._survivable(row) for row in row_batches(batch)])
         if deaths >= _MOST_DEATHS_AT_A_CLIP:
-            batch = with_errors(batch, {i: self._killer(path, deaths) for i, path in enumerate(batch["path"])})
-            return self._stage(batch)
+            well = [i for i, reason in enumerate(batch["reason"]) if not reason]
+            return self._stage(with_errors(batch, {i: self._killer(batch["path"][i], deaths) for i in well}))
         with attempt(*what):
-            return self._stage(batch)
+            try:
+                return self._stage(batch)
+            except DeviceLost as error:
+                # Ray starts another process, and that one may get the GPU to work again.
+                _logger.error("%s", error)
+                os._exit(1)
 
     def _killer(self, path: str, deaths: int) -> ClipError:
         return ClipError(

@@ -5,6 +5,10 @@ class UserError(Exception):
     """The whole run cannot go on: its one-sentence message names the file or key and the remedy (exit code 2)."""
 
 
+class DeviceLost(UserError):
+    """The GPU fails at everything from now on; a process of its own may get it to work again."""
+
+
 class ClipError(Exception):
     """One clip cannot be used; the run goes on without it.
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 import torch
 
-from savg_ray.errors import ClipError, UserError
+from savg_ray.errors import ClipError, DeviceLost, UserError
 from savg_ray.stages.batch import NO_RESULT, Batch, batch_length, encode, object_column
 
 Row = dict[str, Any]
@@ -110,6 +110,10 @@ def run_or_split(run: Callable[[list[Row]], list[Result]], rows: list[Row], stag
 
     When several rows fail together, the halves are tried again, so that one bad row, or one batch too large for the
     memory, costs no other row.
+
+    Raises:
+        UserError: ``run`` raised it.
+        DeviceLost: the GPU would fail at all other rows too.
     """
     if not rows:
         return []
@@ -117,6 +121,7 @@ def run_or_split(run: Callable[[list[Row]], list[Result]], rows: list[Row], stag
         with torch.inference_mode():
             return list(run(rows))
     except Exception as error:
+        _check_device(error, rows[0], stage)
         if len(rows) > 1:
             half = len(rows) // 2
             return run_or_split(run, rows[:half], stage) + run_or_split(run, rows[half:], stage)
@@ -128,7 +133,25 @@ def _run_or_fail(run: Callable[[list[Row]], list[Result]], rows: list[Row], stag
         with torch.inference_mode():
             return list(run(rows)) if rows else []
     except Exception as error:
+        _check_device(error, rows[0], stage)
         return [_as_clip_error(error, row, stage) for row in rows]
+
+
+def _check_device(error: Exception, row: Row, stage: str) -> None:
+    """Nothing, if the GPU still answers.
+
+    After some failures (an illegal address, a memory cell that broke) a process's GPU fails at every call, and all
+    later clips would fail with it.
+    """
+    if not torch.cuda.is_initialized():
+        return
+    try:
+        torch.cuda.synchronize()
+    except RuntimeError:
+        raise DeviceLost(
+            f"{row['path']}: the GPU failed in the stage {stage} ({type(error).__name__}: {error}); what is finished "
+            "is kept, and the same command goes on from there."
+        ) from error
 
 
 def _as_clip_error(error: Exception, row: Row, stage: str) -> ClipError:

@@ -1,3 +1,4 @@
+import os
 import sys
 from types import SimpleNamespace
 
@@ -7,7 +8,7 @@ import ray
 
 from actors import attempts
 from actors.stage_actor import StageActor, gpu_share_of_worker
-from savg_ray.errors import UserError
+from savg_ray.errors import DeviceLost, UserError
 from savg_ray.stages.batch import decode, object_column
 from savg_ray.stages.stage import ModelStage
 
@@ -42,6 +43,8 @@ class Doubler(ModelStage):
     def run(self, rows):
         if any(row["x"] == 13 for row in rows):
             raise Death
+        if any(row["x"] == 14 for row in rows):
+            raise DeviceLost("the GPU failed")
         return [np.array([2 * row["x"]]) for row in rows]
 
 
@@ -113,6 +116,16 @@ def test_a_clip_that_kills_its_worker_again_and_again_fails_alone(live, values, 
             assert decode(data)[0] == 2 * value
     assert decode(other["double"][0])[0] == 10
     assert deaths == n_deaths
+
+
+def test_a_worker_that_lost_its_gpu_dies_and_only_the_clip_that_costs_every_gpu_fails(live, monkeypatch):
+    def die(code):
+        raise Death
+
+    monkeypatch.setattr(os, "_exit", die)
+    (answer,), deaths = live(Doubler(), [batch_of(1, 14, 2)])
+    assert list(answer["reason"]) == ["", "killed_worker", ""]
+    assert deaths == 3
 
 
 def test_a_batch_that_is_one_piece_fails_as_one(live, monkeypatch):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from savg_ray.errors import ClipError
+from savg_ray.errors import ClipError, DeviceLost
 from savg_ray.stages.batch import decode, encode, joined, object_column, row_batches, stack_padded
 from savg_ray.stages.sequential import run_sequential
 from savg_ray.stages.stage import ModelStage, drop_at_last_reader
@@ -120,3 +120,20 @@ def test_rows_apart_and_joined_are_the_batch():
     rows[1]["frames"] = np.zeros((1, 3, 1), int)
     assert joined(rows)["frames"].shape == (3, 3, 2)
     assert joined(rows)["frames"][0].tolist() == [[0, 1], [2, 3], [0, 0]]
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["answers", "lost"])
+def test_a_gpu_that_fails_at_everything_costs_no_other_clip(monkeypatch, answers):
+    def synchronize():
+        if not answers:
+            raise torch.AcceleratorError("an illegal memory access was encountered")
+
+    stage = loaded()
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "synchronize", synchronize)
+    if answers:
+        assert list(stage(batch_of(1, 13))["reason"]) == ["", "failed"]
+    else:
+        with pytest.raises(DeviceLost, match=r"^1\.mp4: the GPU failed in the stage double \(ZeroDivisionError"):
+            stage(batch_of(1, 13))
+        assert stage.calls == [2]
