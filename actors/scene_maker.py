@@ -3,17 +3,17 @@
 from pathlib import Path
 
 from savg_ray.errors import ClipError
+from savg_ray.process import set_up_process
 from savg_ray.scenes.maker import make_recording
 from savg_ray.scenes.settings import SceneSettings
 from savg_ray.stages.batch import Batch, object_column
-from savg_ray.stages.sequential import use_one_thread
 
 
 class SceneMaker:
     """Makes the recordings whose numbers are in the column ``recording``; adds ``reason`` and ``error``."""
 
     def __init__(self, out: Path, settings: SceneSettings) -> None:
-        use_one_thread()
+        set_up_process()
         self._out, self._settings = out, settings
 
     def __call__(self, batch: Batch) -> Batch:

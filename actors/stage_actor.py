@@ -14,8 +14,8 @@ from ray.util.metrics import Counter, Histogram
 
 from actors.attempts import attempt, deaths_at
 from savg_ray.errors import ClipError, DeviceLost, UserError
+from savg_ray.process import set_up_process
 from savg_ray.stages.batch import Batch, batch_length, joined, row_batches
-from savg_ray.stages.sequential import use_one_thread
 from savg_ray.stages.stage import Stage, with_errors
 
 _logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class StageActor:
         # Ray keeps what workers write to standard error, which nothing below a warning reaches by itself.
         logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
         logging.getLogger("savg_ray").setLevel(logging.INFO)
-        use_one_thread()
+        set_up_process()
         self._stage = stage
         self._stage.memory_share = gpu_share_of_worker()
         self._load()

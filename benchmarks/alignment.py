@@ -23,9 +23,9 @@ from savg_ray.evaluation.chain import clip_stages, networks
 from savg_ray.media.reader import read_clip
 from savg_ray.metrics.intervals import bootstrap_ratio
 from savg_ray.metrics.spatial_av_align import spatial_av_align
+from savg_ray.process import set_up_process
 from savg_ray.protocols import clip_form
 from savg_ray.stages.network_stage import NetworkStage
-from savg_ray.stages.sequential import use_one_thread
 from savg_ray.training.clip_dataset import spread
 from savg_ray.weights.choose import WeightsChoice
 from savg_ray.weights.store import WeightStore
@@ -37,7 +37,7 @@ def alignment(
     preset: Annotated[str, typer.Option(help="A preset of evaluation.")] = "laptop",
 ) -> None:
     """Measure what the score distinguishes."""
-    use_one_thread()
+    set_up_process()
     detector, ears = _loaded(preset)
     paths = sorted(folder.glob("[!.]*.mp4"))
     if len(paths) < 2:

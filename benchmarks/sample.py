@@ -29,9 +29,9 @@ from jobs.sample import clip_batches, make_request, plan_sampling
 from savg_ray.generation.chain import resolved
 from savg_ray.networks.mm_unet import MMUNet
 from savg_ray.networks.sr_unet import SRUNet
+from savg_ray.process import set_up_process
 from savg_ray.sampling.config import SamplingConfig
 from savg_ray.sampling.upsampler import SCALE, upsampled_rows
-from savg_ray.stages.sequential import use_one_thread
 
 Switch = Literal["compile", "cuda_graphs"]
 
@@ -60,7 +60,7 @@ def sample(
 
 
 def _measure(preset: str, wanted: str, clips: int, config: Path | None, out: Path, on: Sequence[Switch] = ()) -> Path:
-    use_one_thread()
+    set_up_process()
     runner = choose_runner("sequential", wanted)
     device = runner.device
     request = make_request(clips, preset, 0, out, config, "filled", None, None, None)

@@ -11,8 +11,9 @@ import numpy as np
 from benchmarks.by_hand import ByHand
 from benchmarks.scratch import Scratch, filled_weights, preset
 from savg_ray.evaluation.chain import clip_stages
+from savg_ray.process import set_up_process
 from savg_ray.stages.batch import decode
-from savg_ray.stages.sequential import run_sequential, use_one_thread
+from savg_ray.stages.sequential import run_sequential
 
 T = TypeVar("T")
 
@@ -22,7 +23,7 @@ _RESULTS = ("video_features", "audio_features", "seld", "detections", "temporal"
 def side_by_side(scratch: Scratch) -> list[dict[str, Any]]:
     """One record: medians over clips of CPU and wall seconds, their ratios, and how far the results differ."""
     config = preset("savg", 0)
-    use_one_thread()
+    set_up_process()
     script = ByHand()
     batches = [
         batch

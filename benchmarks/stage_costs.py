@@ -11,8 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 from benchmarks.scratch import Scratch, filled_weights, preset
 from savg_ray.evaluation.chain import clip_stages, window_stages
 from savg_ray.evaluation.evaluation import Evaluation
+from savg_ray.process import set_up_process
 from savg_ray.stages.batch import Batch, decode, rows_of
-from savg_ray.stages.sequential import use_one_thread
 from savg_ray.stages.stage import Stage
 
 # The reference, measured on one CPU thread (tests/golden/metrics/costs.json): per 5 s clip, features per sub-clip.
@@ -38,7 +38,7 @@ def stage_costs(scratch: Scratch, preset_name: str, n_windows: int) -> list[dict
     """One record per stage: median CPU seconds of a clip (official features: of a window), GFLOP, and the ratios."""
     config = preset(preset_name, n_windows)
     evaluation = scratch.evaluation(config, f"costs_{preset_name}")
-    use_one_thread()
+    set_up_process()
     costs, gflop = defaultdict(list), defaultdict(list)
     stages, later = clip_stages(config, filled_weights()), window_stages(config, filled_weights())
     _measure(stages, evaluation.clip_batches(1), evaluation, costs, gflop)

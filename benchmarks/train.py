@@ -19,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.sample import matmul_tflop_s
 from jobs.command import run_command
+from savg_ray.process import keep_freed_memory
 from savg_ray.training.config import load_training_config
 from savg_ray.training.examples import LocalFeed, Share, StepPlan
 from savg_ray.training.learner import Learner
@@ -40,6 +41,7 @@ def train(
 ) -> None:
     """Measure training."""
     torch.set_num_threads(threads)
+    keep_freed_memory()
     settings = load_training_config(preset, config)
     if batch_size is not None:
         settings = settings.model_copy(update={"batch_size": batch_size, "micro_batch": None})

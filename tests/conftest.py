@@ -8,10 +8,10 @@ os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
 
 import pytest
 
-from savg_ray.stages.sequential import use_one_thread
+from savg_ray.process import set_up_process
 
 # As every worker does; and networks are faster so when other work shares the cores.
-use_one_thread()
+set_up_process()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -2,21 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-import cv2
-import torch
-
+from savg_ray.process import set_up_process
 from savg_ray.stages.batch import Batch
 from savg_ray.stages.stage import Stage
-
-
-def use_one_thread() -> None:
-    """Keep this process to one CPU thread, as every worker does.
-
-    Workers share the cores by their number. And sums that are split among threads differ in their last bits, so one
-    thread everywhere is what makes the runners agree exactly.
-    """
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
 
 
 def run_sequential(stages: list[Stage], batches: Iterable[Batch], device: str) -> Iterator[Batch]:
@@ -30,7 +18,7 @@ def run_sequential(stages: list[Stage], batches: Iterable[Batch], device: str) -
     Yields:
         What comes out, in order.
     """
-    use_one_thread()
+    set_up_process()
     try:
         for stage in stages:
             stage.load(device)

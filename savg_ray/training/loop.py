@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from savg_ray.errors import ClipError, UserError
+from savg_ray.process import keep_freed_memory
 from savg_ray.training.average import measure_statistics
 from savg_ray.training.checkpoints import (
     checkpoint_folder,
@@ -71,6 +72,7 @@ def train(
         UserError: the configuration, the data or the weights cannot be used, memory ran out, or the loss is no
             finite number; earlier checkpoints stay.
     """
+    keep_freed_memory()
     plan = StepPlan.of(config, share.world)
     torch.manual_seed(config.seed)
     network = task.build()
