@@ -14,6 +14,7 @@ import ray.train
 import ray.train.torch
 import torch
 
+from savg_ray.process import keep_freed_memory
 from savg_ray.training.config import TrainingConfig
 from savg_ray.training.draws import SampleOrder
 from savg_ray.training.examples import Share, StepPlan, example_at
@@ -80,6 +81,7 @@ def train_worker(work: Work) -> None:
 
 def validate_worker(checkpoint: ray.train.Checkpoint, work: Work) -> dict[str, float]:
     """Validate a checkpoint beside training."""
+    keep_freed_memory()
     folder = Path(checkpoint.path)
     device = "cuda" if ray.get_gpu_ids() else "cpu"
     if device == "cpu":

@@ -122,11 +122,9 @@ def test_processes_that_start_one_after_another_leave_nothing_that_crashes(tmp_p
         monkeypatch.setenv("PYTHONPATH", site)
         processes = []
         for _ in range(5):
-            processes.append(subprocess.Popen([sys.executable, "-c", ONSETS], stdout=subprocess.PIPE, text=True))
+            processes.append(_start())
             time.sleep(2 * order.random())
-        later = [
-            subprocess.Popen([sys.executable, "-c", ONSETS], stdout=subprocess.PIPE, text=True) for _ in range(2)
-        ]
+        later = [_start(), _start()]
         printed = [process.communicate(timeout=300)[0] for process in (*processes, *later)]
         assert len(set(printed)) == 1 and printed[0].strip() == "5"
     assert len(list((tmp_path / "compiled").glob("librosa_*/complete"))) == 2
